@@ -1,0 +1,16 @@
+"""MMS PDUs to the XML of IEC 61850-8-2 and back: the only place that knows element names."""
+
+from iec61850_model.mms.xer.payload import decode, decode_payload, encode, encode_payload, parse
+from iec61850_model.mms.xer.reading import NS82, CodecError, MalformedPdu, UnencodableValue
+
+__all__ = [
+    "NS82",
+    "CodecError",
+    "MalformedPdu",
+    "UnencodableValue",
+    "decode",
+    "decode_payload",
+    "encode",
+    "encode_payload",
+    "parse",
+]

@@ -1,0 +1,198 @@
+"""Values: MMS Data to XML and back (8-2, 8.3 Table 3)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import cast
+from xml.etree.ElementTree import Element
+
+from iec61850_model.mms.pdu import MAX_NESTING, Data, DataValue, RejectReason, Tag
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, boolean, integer, shown
+from iec61850_model.values import EntryTime, Timestamp
+
+MAX_BITS = 1024
+"""Bits of one bit string; the longest in use are quality and inclusion bit strings."""
+INT64 = (-(1 << 63), (1 << 63) - 1)
+UINT64 = (0, (1 << 64) - 1)
+
+_CONTROL_NAMES = (
+    *("nul", "soh", "stx", "etx", "eot", "enq", "ack", "bel", "bs", "ht", "lf", "vt", "ff", "cr", "so", "si"),
+    *("dle", "dc1", "dc2", "dc3", "dc4", "nak", "syn", "etb", "can", "em", "sub", "esc"),
+    *("is4", "is3", "is2", "is1"),
+)
+_CONTROL_BY_NAME = {name: chr(code) for code, name in enumerate(_CONTROL_NAMES)}
+_KEPT_AS_TEXT = "\t\n"
+"""Control characters XML carries unharmed; a carriage return would come out of a parser as line feed."""
+_CONTROL_ELEMENTS = {
+    code: f"<{name}/>" for code, name in enumerate(_CONTROL_NAMES) if chr(code) not in _KEPT_AS_TEXT
+}
+_MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_MMS_STRING = _CONTROL_ELEMENTS | _MARKUP
+
+
+def escape(text: str) -> str:
+    """Text with XML's own characters escaped."""
+    return text.translate(_MARKUP)
+
+
+# --- encoding --------------------------------------------------------------------------------------
+
+
+def write_data(data: Data, out: list[str], depth: int = 0) -> None:
+    """Append the XML of a value, without the Data wrapper.
+
+    Raises UnencodableValue if the value does not fit its kind.
+    """
+    tag, value = data
+    if tag in ("structure", "array"):
+        if depth >= MAX_NESTING:
+            raise UnencodableValue(f"a value is nested deeper than {MAX_NESTING} levels")
+        out.append(f"<{tag}>")
+        for part in cast("tuple[Data, ...]", value):
+            out.append("<Data>")
+            write_data(part, out, depth + 1)
+            out.append("</Data>")
+        out.append(f"</{tag}>")
+        return
+    try:
+        out.append(f"<{tag}>{_ENCODERS[tag](value)}</{tag}>")
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, struct.error) as error:
+        raise UnencodableValue(f"{value!r:.60} is not a value of kind {tag}: {error}") from error
+
+
+def _ranged(low: int, high: int) -> Callable[[DataValue], str]:
+    def encode(value: DataValue) -> str:
+        number = int(cast("int", value))
+        if not low <= number <= high:
+            raise ValueError(f"outside {low}..{high}")
+        return str(number)
+
+    return encode
+
+
+def _float_hex(value: DataValue) -> str:
+    return struct.pack(">f", value).hex().upper()
+
+
+def _bits(value: DataValue) -> str:
+    text = cast("str", value)
+    if not 0 < len(text) <= MAX_BITS or text.strip("01"):
+        raise ValueError(f"a bit string has 1 to {MAX_BITS} binary digits")
+    return text
+
+
+def _visible(value: DataValue) -> str:
+    text = cast("str", value)
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("only printable ASCII is allowed")
+    return escape(text)
+
+
+def _mms_string(value: DataValue) -> str:
+    text = cast("str", value)
+    if any("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff" for char in text):
+        raise ValueError("surrogates and U+FFFE, U+FFFF have no XML form")
+    return text.translate(_MMS_STRING)
+
+
+_ENCODERS: dict[Tag, Callable[[DataValue], str]] = {
+    "boolean": lambda value: "true" if value else "false",
+    "integer": _ranged(*INT64),
+    "unsigned": _ranged(*UINT64),
+    "floating-point": _float_hex,
+    "bit-string": _bits,
+    "octet-string": lambda value: cast("bytes", value).hex().upper(),
+    "visible-string": _visible,
+    "mMSString": _mms_string,
+    "utc-time": lambda value: cast("Timestamp", value).to_bytes().hex().upper(),
+    "binary-time": lambda value: cast("EntryTime", value).to_bytes().hex().upper(),
+}
+
+
+# --- decoding --------------------------------------------------------------------------------------
+
+
+def read_data(element: Element, reader: Reader, depth: int = 0) -> Data:
+    """Read a value from its element (the one inside Data).
+
+    Raises MalformedPdu.
+    """
+    name = reader.name(element)
+    if name in ("structure", "array"):
+        if depth >= MAX_NESTING:
+            raise MalformedPdu(
+                f"a value is nested deeper than {MAX_NESTING} levels", RejectReason.MAX_RECURSION_EXCEEDED
+            )
+        reader.check_plain(element)
+        reader.check_no_text(element)
+        parts = []
+        for child in element:
+            if reader.name(child) != "Data":
+                raise MalformedPdu(f"{name} holds {shown(child.tag)} where Data is to stand")
+            parts.append(read_data(reader.choice(child)[1], reader, depth + 1))
+        return Data(cast("Tag", name), tuple(parts))
+    if name == "mMSString":
+        return Data("mMSString", _read_mms_string(element, reader))
+    if name == "boolean":
+        return Data("boolean", reader.boolean(element))
+    decoder = _DECODERS.get(name)
+    if decoder is None:
+        raise MalformedPdu(f"{shown(name)} is not a kind of value", RejectReason.INVALID_ARGUMENT)
+    return Data(cast("Tag", name), decoder(reader.text(element)))
+
+
+def _read_mms_string(element: Element, reader: Reader) -> str:
+    reader.check_plain(element)
+    parts = [element.text or ""]
+    for child in element:
+        char = _CONTROL_BY_NAME.get(reader.name(child))
+        if char is None:
+            raise MalformedPdu(f"{shown(child.tag)} is not a control character")
+        reader.empty(child)
+        parts += (char, child.tail or "")
+    return "".join(parts)
+
+
+def _octets(text: str) -> bytes:
+    stripped = text.strip(" \t\r\n")
+    try:
+        octets = bytes.fromhex(stripped)
+    except ValueError:
+        octets = b""
+    if len(octets) * 2 != len(stripped):
+        raise MalformedPdu(f"{shown(stripped)} is not hexadecimal", RejectReason.INVALID_ARGUMENT)
+    return octets
+
+
+def _exactly(text: str, size: int) -> bytes:
+    octets = _octets(text)
+    if len(octets) != size:
+        raise MalformedPdu(f"{shown(text)} is not {size} octets", RejectReason.INVALID_ARGUMENT)
+    return octets
+
+
+def _read_bits(text: str) -> str:
+    stripped = text.strip(" \t\r\n")
+    if not 0 < len(stripped) <= MAX_BITS or stripped.strip("01"):
+        raise MalformedPdu(f"{shown(stripped)} is not a bit string", RejectReason.INVALID_ARGUMENT)
+    return stripped
+
+
+def _read_visible(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise MalformedPdu("a visible string holds more than printable ASCII", RejectReason.INVALID_ARGUMENT)
+    return text
+
+
+_DECODERS: dict[str, Callable[[str], DataValue]] = {
+    "boolean": boolean,
+    "integer": lambda text: integer(text, *INT64),
+    "unsigned": lambda text: integer(text, *UINT64),
+    "floating-point": lambda text: cast("float", struct.unpack(">f", _exactly(text, 4))[0]),
+    "bit-string": _read_bits,
+    "octet-string": _octets,
+    "visible-string": _read_visible,
+    "utc-time": lambda text: Timestamp.from_bytes(_exactly(text, 8)),
+    "binary-time": lambda text: EntryTime.from_bytes(_exactly(text, 6)),
+}

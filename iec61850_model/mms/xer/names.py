@@ -1,0 +1,210 @@
+"""Object names, access specifications and type descriptions to XML and back."""
+
+from __future__ import annotations
+
+from typing import cast
+from xml.etree.ElementTree import Element
+
+from iec61850_model.mms.pdu import (
+    AccessSpecification,
+    Array,
+    ObjectName,
+    Primitive,
+    RejectReason,
+    Structure,
+    Tag,
+    TypeDescription,
+    VariableList,
+    VariableListName,
+)
+from iec61850_model.mms.xer.data import escape
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+
+MAX_VARIABLES = 512
+"""Variables of one request; with the longest names they fill a PDU of the default size."""
+MAX_TYPE_NESTING = 10
+"""Levels of one type: FC, DO, SDO, DA and five below (deepest in use: 7)."""
+MAX_COMPONENTS = 512
+"""Components of one structure in a type description."""
+MAX_ARRAY = 65_535
+"""Elements of an array type (INT16U)."""
+MAX_NAME = 129
+"""Characters of one name: 8-2 allows 64 for items and domains, 129 for references."""
+MAX_SIZE = 65_535
+"""Largest size in a type description (bits, octets, characters)."""
+
+_SIZED = ("bit-string", "octet-string", "visible-string", "mMSString")
+_NUMBERS = ("integer", "unsigned")
+_BARE = ("boolean", "utc-time")
+FLOAT32 = Primitive("floating-point", 32)
+_FLOAT32_XML = (
+    "<floating-point><format-width>32</format-width><exponent-width>8</exponent-width></floating-point>"
+)
+
+
+def write_name(name: ObjectName, out: list[str]) -> None:
+    """Append an ObjectName's alternative."""
+    if name.domain is not None:
+        out.append(
+            f"<domain-specific><domainId>{escape(name.domain)}</domainId>"
+            f"<itemId>{escape(name.item)}</itemId></domain-specific>"
+        )
+    elif name.aa_specific:
+        out.append(f"<aa-specific>{escape(name.item)}</aa-specific>")
+    else:
+        out.append(f"<vmd-specific>{escape(name.item)}</vmd-specific>")
+
+
+def read_name(holder: Element, reader: Reader) -> ObjectName:
+    """Read the ObjectName inside ``holder``; raises MalformedPdu."""
+    kind, element = reader.choice(holder)
+    match kind:
+        case "domain-specific":
+            fields = reader.fields(element, ("domainId", "itemId"))
+            if len(fields) != 2:
+                raise MalformedPdu("domain-specific needs domainId and itemId")
+            return ObjectName(identifier(fields["itemId"], reader), identifier(fields["domainId"], reader))
+        case "vmd-specific":
+            return ObjectName(identifier(element, reader))
+        case "aa-specific":
+            return ObjectName(identifier(element, reader), aa_specific=True)
+    raise MalformedPdu(f"{shown(kind)} is not a kind of name")
+
+
+def identifier(element: Element, reader: Reader) -> str:
+    """A name of 1 to MAX_NAME printable ASCII characters without blanks at its ends."""
+    text = reader.text(element).strip(" \t\r\n")
+    if not 0 < len(text) <= MAX_NAME or not text.isascii() or not text.isprintable():
+        raise MalformedPdu(f"{shown(text)} is not a name", RejectReason.INVALID_ARGUMENT)
+    return text
+
+
+def write_access(variables: AccessSpecification, out: list[str]) -> None:
+    """Append a variableAccessSpecification with its element."""
+    out.append("<variableAccessSpecification>")
+    if isinstance(variables, VariableListName):
+        out.append("<variableListName>")
+        write_name(variables.name, out)
+        out.append("</variableListName>")
+    else:
+        out.append("<listOfVariable>")
+        for name in variables.names:
+            out.append("<SEQUENCE><variableSpecification><name>")
+            write_name(name, out)
+            out.append("</name></variableSpecification></SEQUENCE>")
+        out.append("</listOfVariable>")
+    out.append("</variableAccessSpecification>")
+
+
+def read_access(element: Element, reader: Reader) -> AccessSpecification:
+    """Read a variableAccessSpecification; raises MalformedPdu."""
+    kind, inner = reader.choice(element)
+    if kind == "variableListName":
+        return VariableListName(read_name(inner, reader))
+    if kind != "listOfVariable":
+        raise MalformedPdu(f"{shown(kind)} is not an access specification")
+    names = []
+    for item in reader.items(inner, "SEQUENCE", MAX_VARIABLES):
+        fields = reader.fields(item, ("variableSpecification", "alternateAccess"))
+        if "alternateAccess" in fields:
+            raise MalformedPdu("alternateAccess is not supported", RejectReason.INVALID_ARGUMENT)
+        if "variableSpecification" not in fields:
+            raise MalformedPdu("variableSpecification is missing")
+        way, holder = reader.choice(fields["variableSpecification"])
+        if way != "name":
+            raise MalformedPdu(
+                f"variables are accessed by name, not by {shown(way)}", RejectReason.INVALID_ARGUMENT
+            )
+        names.append(read_name(holder, reader))
+    if not names:
+        raise MalformedPdu("listOfVariable is empty", RejectReason.INVALID_ARGUMENT)
+    return VariableList(tuple(names))
+
+
+def write_type(described: TypeDescription, out: list[str], depth: int = 0) -> None:
+    """Append a type description with its element."""
+    if depth >= MAX_TYPE_NESTING:
+        raise UnencodableValue(f"a type is nested deeper than {MAX_TYPE_NESTING} levels")
+    out.append("<typeDescription>")
+    match described:
+        case Structure(components):
+            out.append('<structure packed="false"><components>')
+            for name, part in components:
+                out.append(f"<SEQUENCE><componentName>{escape(name)}</componentName><componentType>")
+                write_type(part, out, depth + 1)
+                out.append("</componentType></SEQUENCE>")
+            out.append("</components></structure>")
+        case Array(count, element):
+            out.append(f'<array packed="false"><numberOfElements>{count}</numberOfElements><elementType>')
+            write_type(element, out, depth + 1)
+            out.append("</elementType></array>")
+        case Primitive("floating-point"):
+            out.append(_FLOAT32_XML)
+        case Primitive("binary-time"):
+            out.append("<binary-time>true</binary-time>")
+        case Primitive(tag, size):
+            out.append(f"<{tag}/>" if tag in _BARE else f"<{tag}>{size}</{tag}>")
+    out.append("</typeDescription>")
+
+
+def read_type(element: Element, reader: Reader, depth: int = 0) -> TypeDescription:
+    """Read a typeDescription element; raises MalformedPdu."""
+    if depth >= MAX_TYPE_NESTING:
+        raise MalformedPdu(
+            f"a type is nested deeper than {MAX_TYPE_NESTING} levels", RejectReason.MAX_RECURSION_EXCEEDED
+        )
+    kind, inner = reader.choice(element)
+    if kind == "structure":
+        fields = reader.fields(inner, ("components",), ("packed",))
+        if "components" not in fields:
+            raise MalformedPdu("a structure needs components")
+        return Structure(
+            tuple(
+                _read_component(item, reader, depth)
+                for item in reader.items(fields["components"], "SEQUENCE", MAX_COMPONENTS)
+            )
+        )
+    if kind == "array":
+        fields = reader.fields(inner, ("numberOfElements", "elementType"), ("packed",))
+        if len(fields) != 2:
+            raise MalformedPdu("an array needs numberOfElements and elementType")
+        return Array(
+            reader.integer(fields["numberOfElements"], 0, MAX_ARRAY),
+            _read_specification(fields["elementType"], reader, depth + 1),
+        )
+    return _read_primitive(kind, inner, reader)
+
+
+def _read_component(item: Element, reader: Reader, depth: int) -> tuple[str, TypeDescription]:
+    fields = reader.fields(item, ("componentName", "componentType"))
+    if len(fields) != 2:
+        raise MalformedPdu("a component needs componentName and componentType")
+    name = identifier(fields["componentName"], reader)
+    return name, _read_specification(fields["componentType"], reader, depth + 1)
+
+
+def _read_specification(holder: Element, reader: Reader, depth: int) -> TypeDescription:
+    kind, described = reader.choice(holder)
+    if kind != "typeDescription":
+        raise MalformedPdu(f"{shown(kind)} stands where typeDescription is to stand")
+    return read_type(described, reader, depth)
+
+
+def _read_primitive(kind: str, element: Element, reader: Reader) -> Primitive:
+    tag = cast("Tag", kind)
+    if kind in _BARE:
+        reader.empty(element)
+        return Primitive(tag)
+    if kind in _NUMBERS:
+        return Primitive(tag, reader.integer(element, 1, 64))
+    if kind in _SIZED:
+        return Primitive(tag, reader.integer(element, -MAX_SIZE, MAX_SIZE))
+    if kind == "binary-time":
+        reader.boolean(element)
+        return Primitive(tag)
+    if kind == "floating-point":
+        fields = reader.fields(element, ("format-width", "exponent-width"))
+        if len(fields) != 2 or reader.integer(fields["format-width"], 1, 64) != FLOAT32.size:
+            raise MalformedPdu("only 32-bit floating point is used", RejectReason.INVALID_ARGUMENT)
+        return FLOAT32
+    raise MalformedPdu(f"{shown(kind)} is not a type", RejectReason.INVALID_ARGUMENT)

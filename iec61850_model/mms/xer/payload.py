@@ -1,0 +1,394 @@
+"""Whole PDUs and the association context around them, to XML and back (8-2 clause 10, Annex D)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, ParseError, XMLParser
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from iec61850_model.mms.pdu import (
+    DEFAULT_PDU_SIZE,
+    ERROR_NAMES,
+    CancelError,
+    CancelRequest,
+    CancelResponse,
+    ConcludeError,
+    ConcludeRequest,
+    ConcludeResponse,
+    ConfirmedError,
+    ConfirmedRequest,
+    ConfirmedResponse,
+    ErrorClass,
+    InitiateError,
+    InitiateRequest,
+    InitiateResponse,
+    MmsError,
+    Payload,
+    Pdu,
+    Reject,
+    RejectReason,
+    Unconfirmed,
+)
+from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, integer, shown
+from iec61850_model.mms.xer.services import (
+    read_report,
+    read_request,
+    read_response,
+    write_report,
+    write_request,
+    write_response,
+)
+
+MAX_INVOKE_ID = 0xFFFF_FFFF
+"""invokeID is an Unsigned32 (ISO 9506-2)."""
+MAX_LOCAL_DETAIL = 16 * 1024 * 1024
+"""Largest PDU size a peer may offer, octets; what is used is the smaller of both."""
+_ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
+_CBB_BITS = ("str1", "str2", "vnam", "valt", "vadr", "vsca", "tpy", "vlis", "real", "spare", "cei")
+_SERVICE_BITS = {
+    0: "status",
+    1: "getNameList",
+    2: "identify",
+    4: "read",
+    5: "write",
+    6: "getVariableAccessAttributes",
+    11: "defineNamedVariableList",
+    12: "getNamedVariableListAttributes",
+    13: "deleteNamedVariableList",
+    65: "readJournal",
+    79: "informationReport",
+    83: "conclude",
+    84: "cancel",
+}
+_SERVICE_COUNT = 85
+_STRICT, _LENIENT = Reader(strict=True), Reader(strict=False)
+
+
+# --- encoding --------------------------------------------------------------------------------------
+
+
+def encode_payload(payload: Payload) -> str:
+    """The XML a stanza carries; raises UnencodableValue."""
+    if payload.association is None:
+        return encode(payload.pdu)
+    out = [f'<associationContext xmlns="{NS82}" assoID="{payload.association}">']
+    _write_pdu(payload.pdu, out, "")
+    out.append("</associationContext>")
+    return "".join(out)
+
+
+def encode(pdu: Pdu) -> str:
+    """A PDU as XML; raises UnencodableValue if a value in it has no 8-2 form."""
+    out: list[str] = []
+    _write_pdu(pdu, out, f' xmlns="{NS82}"')
+    return "".join(out)
+
+
+def _write_pdu(pdu: Pdu, out: list[str], xmlns: str) -> None:
+    match pdu:
+        case ConfirmedRequest(invoke_id, service):
+            out.append(
+                f"<confirmed-RequestPDU{xmlns}><invokeID>{invoke_id}</invokeID><ConfirmedServiceRequest>"
+            )
+            write_request(service, out)
+            out.append("</ConfirmedServiceRequest></confirmed-RequestPDU>")
+        case ConfirmedResponse(invoke_id, response):
+            out.append(
+                f"<confirmed-ResponsePDU{xmlns}><invokeID>{invoke_id}</invokeID><ConfirmedServiceResponse>"
+            )
+            write_response(response, out)
+            out.append("</ConfirmedServiceResponse></confirmed-ResponsePDU>")
+        case ConfirmedError(invoke_id, error):
+            out.append(
+                f"<confirmed-ErrorPDU{xmlns}><invokeID>{invoke_id}</invokeID>"
+                f"{_service_error(error)}</confirmed-ErrorPDU>"
+            )
+        case Unconfirmed(report):
+            out.append(f"<unconfirmed-PDU{xmlns}><UnconfirmedService>")
+            write_report(report, out)
+            out.append("</UnconfirmedService></unconfirmed-PDU>")
+        case Reject(reason, original):
+            out.append(f"<rejectPDU{xmlns}>")
+            if original is not None:
+                out.append(f"<originalInvokeID>{original}</originalInvokeID>")
+            inner = f"<{_REJECT_NAMES[reason]}/>"
+            out.append(
+                f"<rejectReason><{reason.reason_class}>{inner}</{reason.reason_class}></rejectReason></rejectPDU>"
+            )
+        case InitiateRequest():
+            out.append(f"<initiate-RequestPDU{xmlns}>{_initiate(pdu, 'Calling', 'proposed', 'Request')}")
+            out.append("</initiate-RequestPDU>")
+        case InitiateResponse():
+            out.append(f"<initiate-ResponsePDU{xmlns}>{_initiate(pdu, 'Called', 'negotiated', 'Response')}")
+            out.append("</initiate-ResponsePDU>")
+        case InitiateError(error):
+            out.append(f"<initiate-ErrorPDU{xmlns}>{_error_class(error)}</initiate-ErrorPDU>")
+        case ConcludeRequest():
+            out.append(f"<conclude-RequestPDU{xmlns}/>")
+        case ConcludeResponse():
+            out.append(f"<conclude-ResponsePDU{xmlns}/>")
+        case ConcludeError(error):
+            out.append(f"<conclude-ErrorPDU{xmlns}>{_error_class(error)}</conclude-ErrorPDU>")
+        case CancelRequest(invoke_id):
+            out.append(f"<cancel-RequestPDU{xmlns}>{invoke_id}</cancel-RequestPDU>")
+        case CancelResponse(invoke_id):
+            out.append(f"<cancel-ResponsePDU{xmlns}>{invoke_id}</cancel-ResponsePDU>")
+        case CancelError(invoke_id, error):
+            out.append(
+                f"<cancel-ErrorPDU{xmlns}><originalInvokeID>{invoke_id}</originalInvokeID>"
+                f"{_service_error(error)}</cancel-ErrorPDU>"
+            )
+
+
+def _service_error(error: MmsError) -> str:
+    return f"<serviceError>{_error_class(error)}</serviceError>"
+
+
+def _error_class(error: MmsError) -> str:
+    name = ERROR_NAMES.get((error.error_class, error.code))
+    code = f"<{name}/>" if name else str(error.code)
+    return f"<errorClass><{error.error_class}>{code}</{error.error_class}></errorClass>"
+
+
+def _initiate(pdu: InitiateRequest | InitiateResponse, side: str, state: str, kind: str) -> str:
+    cbb = "".join("1" if name in pdu.parameter_cbb else "0" for name in _CBB_BITS)
+    services = "".join(
+        "1" if _SERVICE_BITS.get(bit) in pdu.services else "0" for bit in range(_SERVICE_COUNT)
+    )
+    return (
+        f"<localDetail{side}>{pdu.local_detail}</localDetail{side}>"
+        f"<{state}MaxServOutstandingCalling>{pdu.max_calling}</{state}MaxServOutstandingCalling>"
+        f"<{state}MaxServOutstandingCalled>{pdu.max_called}</{state}MaxServOutstandingCalled>"
+        f"<{state}DataStructureNestingLevel>{pdu.nesting}</{state}DataStructureNestingLevel>"
+        f"<init{kind}Detail><{state}VersionNumber>{pdu.version}</{state}VersionNumber>"
+        f"<{state}ParameterCBB>{cbb}</{state}ParameterCBB>"
+        f"<servicesSupported{side}>{services}</servicesSupported{side}></init{kind}Detail>"
+    )
+
+
+# --- decoding --------------------------------------------------------------------------------------
+
+
+def parse(xml: bytes | str) -> Element:
+    """Parse XML from outside: no DTD, no entities, at most the default PDU size times two (with context).
+
+    Raises MalformedPdu.
+    """
+    octets = xml.encode() if isinstance(xml, str) else xml
+    if len(octets) > 2 * DEFAULT_PDU_SIZE:
+        raise MalformedPdu(f"{len(octets)} octets are more than a PDU may have")
+    parser: XMLParser = DefusedXMLParser(forbid_dtd=True)
+    try:
+        parser.feed(octets)
+        element: Element = parser.close()
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise MalformedPdu(f"not well-formed XML: {shown(str(error))}") from error
+    return element
+
+
+def decode_payload(element: Element, *, strict: bool = False) -> Payload:
+    """Read what a stanza carries: an association context around a PDU, or a bare PDU.
+
+    Raises MalformedPdu, and nothing else, for anything that is neither.
+    """
+    reader = _STRICT if strict else _LENIENT
+    if reader.name(element) != "associationContext":
+        return Payload(decode(element, strict=strict))
+    association = element.get("assoID", "")
+    if not _ASSOCIATION_ID.fullmatch(association):
+        raise MalformedPdu(f"{shown(association)} is not an association id")
+    inner = reader.choice(element, ("assoID",))[1]
+    return Payload(decode(inner, strict=strict), association)
+
+
+def decode(element: Element, *, strict: bool = False) -> Pdu:
+    """Read a PDU. Strict refuses unknown elements, attributes, namespaces and stray text; lenient skips them.
+
+    Raises MalformedPdu with the reject reason and, if it could be read, the invokeID.
+    """
+    reader = _STRICT if strict else _LENIENT
+    name = reader.name(element)
+    decoder = _PDUS.get(name)
+    if decoder is None:
+        raise MalformedPdu(f"{shown(name)} is not a PDU", RejectReason.UNKNOWN_PDU_TYPE)
+    return decoder(element, reader)
+
+
+def _fields(
+    element: Element, reader: Reader, *names: str, optional: tuple[str, ...] = ()
+) -> dict[str, Element]:
+    fields = reader.fields(element, names + optional)
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise MalformedPdu(f"{', '.join(missing)} is missing in {shown(element.tag)}")
+    return fields
+
+
+def _invoke_id(element: Element, reader: Reader) -> int:
+    return reader.integer(element, 0, MAX_INVOKE_ID)
+
+
+def _read_confirmed_request(element: Element, reader: Reader) -> ConfirmedRequest:
+    fields = _fields(element, reader, "invokeID", "ConfirmedServiceRequest")
+    invoke_id = _invoke_id(fields["invokeID"], reader)
+    try:
+        return ConfirmedRequest(
+            invoke_id, read_request(reader.choice(fields["ConfirmedServiceRequest"])[1], reader)
+        )
+    except MalformedPdu as error:
+        error.invoke_id = invoke_id
+        raise
+
+
+def _read_confirmed_response(element: Element, reader: Reader) -> ConfirmedResponse:
+    fields = _fields(element, reader, "invokeID", "ConfirmedServiceResponse")
+    service = read_response(reader.choice(fields["ConfirmedServiceResponse"])[1], reader)
+    return ConfirmedResponse(_invoke_id(fields["invokeID"], reader), service)
+
+
+def _read_error_class(element: Element, reader: Reader) -> MmsError:
+    class_name, code = reader.choice(element)
+    try:
+        error_class = ErrorClass(class_name)
+    except ValueError:
+        raise MalformedPdu(f"{shown(class_name)} is not an error class") from None
+    names = {name: number for (its_class, number), name in ERROR_NAMES.items() if its_class is error_class}
+    return MmsError(error_class, reader.named_integer(code, names))
+
+
+def _read_service_error(element: Element, reader: Reader) -> MmsError:
+    extra = ("additionalCode", "additionalDescription", "serviceSpecificInfo")
+    return _read_error_class(_fields(element, reader, "errorClass", optional=extra)["errorClass"], reader)
+
+
+def _read_confirmed_error(element: Element, reader: Reader) -> ConfirmedError:
+    fields = _fields(element, reader, "invokeID", "serviceError", optional=("modifierPosition",))
+    return ConfirmedError(
+        _invoke_id(fields["invokeID"], reader), _read_service_error(fields["serviceError"], reader)
+    )
+
+
+def _read_unconfirmed(element: Element, reader: Reader) -> Unconfirmed:
+    name, service = reader.choice(_fields(element, reader, "UnconfirmedService")["UnconfirmedService"])
+    if name != "informationReport":
+        raise MalformedPdu(
+            f"{shown(name)} is not an unconfirmed service of 8-2", RejectReason.UNRECOGNIZED_SERVICE
+        )
+    return Unconfirmed(read_report(service, reader))
+
+
+_REJECT_NAMES = {
+    reason: reason.name.lower().replace("_", "-").replace("-id", "-ID") for reason in RejectReason
+}
+_REJECT_NAMES[RejectReason.INVALID_PDU] = "invalid-pdu"
+
+
+def _read_reject(element: Element, reader: Reader) -> Reject:
+    fields = _fields(element, reader, "rejectReason", optional=("originalInvokeID",))
+    class_name, code = reader.choice(fields["rejectReason"])
+    names = {name: reason.code for reason, name in _REJECT_NAMES.items() if reason.reason_class == class_name}
+    number = reader.named_integer(code, names)
+    try:
+        reason = RejectReason(f"{class_name}/{number}")
+    except ValueError:
+        reason = RejectReason.OTHER
+    original = fields.get("originalInvokeID")
+    return Reject(reason, None if original is None else _invoke_id(original, reader))
+
+
+def _read_initiate(element: Element, reader: Reader, side: str, state: str, kind: str) -> InitiateRequest:
+    levels = [f"{state}MaxServOutstandingCalling", f"{state}MaxServOutstandingCalled"]
+    nesting, local = f"{state}DataStructureNestingLevel", f"localDetail{side}"
+    fields = _fields(element, reader, *levels, f"init{kind}Detail", optional=(local, nesting))
+    detail = _fields(
+        fields[f"init{kind}Detail"],
+        reader,
+        f"{state}VersionNumber",
+        f"{state}ParameterCBB",
+        f"servicesSupported{side}",
+    )
+    cbb = _bits(reader.text(detail[f"{state}ParameterCBB"]))
+    services = _bits(reader.text(detail[f"servicesSupported{side}"]))
+    return InitiateRequest(
+        local_detail=reader.integer(fields[local], 0, MAX_LOCAL_DETAIL)
+        if local in fields
+        else DEFAULT_PDU_SIZE,
+        max_calling=reader.integer(fields[levels[0]], 0, 0x7FFF),
+        max_called=reader.integer(fields[levels[1]], 0, 0x7FFF),
+        nesting=reader.integer(fields[nesting], 0, 0x7F) if nesting in fields else 0,
+        version=reader.integer(detail[f"{state}VersionNumber"], 0, 0x7FFF),
+        parameter_cbb=frozenset(name for name, bit in zip(_CBB_BITS, cbb, strict=False) if bit == "1"),
+        services=frozenset(
+            _SERVICE_BITS[at] for at, bit in enumerate(services) if bit == "1" and at in _SERVICE_BITS
+        ),
+    )
+
+
+def _bits(text: str) -> str:
+    stripped = text.strip()
+    if not 0 < len(stripped) <= 128 or stripped.strip("01"):
+        raise MalformedPdu(f"{shown(stripped)} is not a bit string", RejectReason.INVALID_ARGUMENT)
+    return stripped
+
+
+def _read_initiate_request(element: Element, reader: Reader) -> InitiateRequest:
+    return _read_initiate(element, reader, "Calling", "proposed", "Request")
+
+
+def _read_initiate_response(element: Element, reader: Reader) -> InitiateResponse:
+    read = _read_initiate(element, reader, "Called", "negotiated", "Response")
+    return InitiateResponse(
+        read.local_detail,
+        read.max_calling,
+        read.max_called,
+        read.nesting,
+        read.version,
+        read.parameter_cbb,
+        read.services,
+    )
+
+
+def _read_conclude_request(element: Element, reader: Reader) -> ConcludeRequest:
+    reader.empty(element)
+    return ConcludeRequest()
+
+
+def _read_conclude_response(element: Element, reader: Reader) -> ConcludeResponse:
+    reader.empty(element)
+    return ConcludeResponse()
+
+
+def _read_cancel_error(element: Element, reader: Reader) -> CancelError:
+    fields = _fields(element, reader, "originalInvokeID", "serviceError")
+    return CancelError(
+        _invoke_id(fields["originalInvokeID"], reader), _read_service_error(fields["serviceError"], reader)
+    )
+
+
+def _plain_error(make: Callable[[MmsError], Pdu]) -> Callable[[Element, Reader], Pdu]:
+    return lambda element, reader: make(_read_service_error(element, reader))
+
+
+def _plain_id(make: Callable[[int], Pdu]) -> Callable[[Element, Reader], Pdu]:
+    return lambda element, reader: make(integer(reader.text(element), 0, MAX_INVOKE_ID))
+
+
+_PDUS: dict[str, Callable[[Element, Reader], Pdu]] = {
+    "confirmed-RequestPDU": _read_confirmed_request,
+    "confirmed-ResponsePDU": _read_confirmed_response,
+    "confirmed-ErrorPDU": _read_confirmed_error,
+    "unconfirmed-PDU": _read_unconfirmed,
+    "rejectPDU": _read_reject,
+    "initiate-RequestPDU": _read_initiate_request,
+    "initiate-ResponsePDU": _read_initiate_response,
+    "initiate-ErrorPDU": _plain_error(InitiateError),
+    "conclude-RequestPDU": _read_conclude_request,
+    "conclude-ResponsePDU": _read_conclude_response,
+    "conclude-ErrorPDU": _plain_error(ConcludeError),
+    "cancel-RequestPDU": _plain_id(CancelRequest),
+    "cancel-ResponsePDU": _plain_id(CancelResponse),
+    "cancel-ErrorPDU": _read_cancel_error,
+}

@@ -1,0 +1,280 @@
+"""Confirmed and unconfirmed services to XML and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from xml.etree.ElementTree import Element
+
+from iec61850_model.mms.pdu import (
+    AccessResult,
+    Data,
+    DataAccessError,
+    GetNameListRequest,
+    GetNameListResponse,
+    GetVariableAccessAttributesRequest,
+    GetVariableAccessAttributesResponse,
+    InformationReport,
+    ObjectClass,
+    ObjectScope,
+    ReadRequest,
+    ReadResponse,
+    RejectReason,
+    RequestService,
+    ResponseService,
+    UnknownService,
+    WriteRequest,
+    WriteResponse,
+)
+from iec61850_model.mms.xer.data import escape, read_data, write_data
+from iec61850_model.mms.xer.names import (
+    MAX_VARIABLES,
+    identifier,
+    read_access,
+    read_name,
+    read_type,
+    write_access,
+    write_name,
+    write_type,
+)
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+
+MAX_IDENTIFIERS = 4096
+"""Names in one getNameList response; more than fit a PDU of the default size."""
+
+_ACCESS_ERRORS = {error.text: error.value for error in DataAccessError}
+_T = TypeVar("_T")
+
+
+def _needed(fields: dict[str, _T], *names: str) -> list[_T]:
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
+    return [fields[name] for name in names]
+
+
+# --- requests --------------------------------------------------------------------------------------
+
+
+def write_request(service: RequestService, out: list[str]) -> None:
+    """Append a ConfirmedServiceRequest's alternative."""
+    match service:
+        case ReadRequest(variables, with_result):
+            out.append(f'<read specificationWithResult="{"true" if with_result else "false"}">')
+            write_access(variables, out)
+            out.append("</read>")
+        case WriteRequest(variables, data):
+            out.append("<write>")
+            write_access(variables, out)
+            out.append("<listOfData>")
+            for value in data:
+                out.append("<Data>")
+                write_data(value, out)
+                out.append("</Data>")
+            out.append("</listOfData></write>")
+        case GetNameListRequest():
+            _write_name_list_request(service, out)
+        case GetVariableAccessAttributesRequest(name):
+            out.append("<getVariableAccessAttributes><name>")
+            write_name(name, out)
+            out.append("</name></getVariableAccessAttributes>")
+        case UnknownService(unknown):
+            raise UnencodableValue(f"{unknown} is not a service this codec knows")
+
+
+def _write_name_list_request(service: GetNameListRequest, out: list[str]) -> None:
+    out.append(f"<getNameList><objectClass><{service.object_class}/></objectClass><objectScope>")
+    if service.scope is ObjectScope.DOMAIN:
+        out.append(f"<domainSpecific>{escape(service.domain or '')}</domainSpecific>")
+    else:
+        out.append(f"<{service.scope}/>")
+    out.append("</objectScope>")
+    if service.continue_after is not None:
+        out.append(f"<continueAfter>{escape(service.continue_after)}</continueAfter>")
+    out.append("</getNameList>")
+
+
+def read_request(element: Element, reader: Reader) -> RequestService:
+    """Read the alternative inside ConfirmedServiceRequest; an unknown one becomes UnknownService."""
+    name = reader.name(element)
+    decoder = _REQUESTS.get(name)
+    return decoder(element, reader) if decoder else UnknownService(name[:64])
+
+
+def _read_read(element: Element, reader: Reader) -> ReadRequest:
+    fields = reader.fields(element, ("variableAccessSpecification",), ("specificationWithResult",))
+    (access,) = _needed(fields, "variableAccessSpecification")
+    return ReadRequest(read_access(access, reader), reader.flag(element, "specificationWithResult", False))
+
+
+def _read_write(element: Element, reader: Reader) -> WriteRequest:
+    fields = reader.fields(element, ("variableAccessSpecification", "listOfData"))
+    access, values = _needed(fields, "variableAccessSpecification", "listOfData")
+    data = tuple(
+        read_data(reader.choice(item)[1], reader) for item in reader.items(values, "Data", MAX_VARIABLES)
+    )
+    return WriteRequest(read_access(access, reader), data)
+
+
+def _read_get_name_list(element: Element, reader: Reader) -> GetNameListRequest:
+    fields = reader.fields(element, ("objectClass", "objectScope", "continueAfter"))
+    object_class, object_scope = _needed(fields, "objectClass", "objectScope")
+    class_name, class_element = reader.choice(object_class)
+    scope_name, scope_element = reader.choice(object_scope)
+    try:
+        listed, scope = ObjectClass(class_name), ObjectScope(scope_name)
+    except ValueError:
+        raise MalformedPdu(
+            f"{shown(class_name)} in {shown(scope_name)} cannot be listed", RejectReason.INVALID_ARGUMENT
+        ) from None
+    reader.empty(class_element)
+    domain = None
+    if scope is ObjectScope.DOMAIN:
+        domain = identifier(scope_element, reader)
+    else:
+        reader.empty(scope_element)
+    after = fields.get("continueAfter")
+    return GetNameListRequest(listed, scope, domain, None if after is None else identifier(after, reader))
+
+
+def _read_get_attributes(element: Element, reader: Reader) -> GetVariableAccessAttributesRequest:
+    (holder,) = _needed(reader.fields(element, ("name",)), "name")
+    return GetVariableAccessAttributesRequest(read_name(holder, reader))
+
+
+_REQUESTS: dict[str, Callable[[Element, Reader], RequestService]] = {
+    "read": _read_read,
+    "write": _read_write,
+    "getNameList": _read_get_name_list,
+    "getVariableAccessAttributes": _read_get_attributes,
+}
+
+
+# --- responses -------------------------------------------------------------------------------------
+
+
+def write_response(service: ResponseService, out: list[str]) -> None:
+    """Append a ConfirmedServiceResponse's alternative."""
+    match service:
+        case ReadResponse(results):
+            out.append("<read>")
+            write_results(results, out)
+            out.append("</read>")
+        case WriteResponse(outcomes):
+            out.append("<write>")
+            for outcome in outcomes:
+                inner = "<success/>" if outcome is None else f"<failure><{outcome.text}/></failure>"
+                out.append(f"<CHOICE>{inner}</CHOICE>")
+            out.append("</write>")
+        case GetNameListResponse(identifiers, more):
+            out.append(f'<getNameList moreFollows="{"true" if more else "false"}"><listOfIdentifier>')
+            out.extend(f"<Identifier>{escape(name)}</Identifier>" for name in identifiers)
+            out.append("</listOfIdentifier></getNameList>")
+        case GetVariableAccessAttributesResponse(described, deletable):
+            out.append("<getVariableAccessAttributes>")
+            out.append(f"<mmsDeletable>{'true' if deletable else 'false'}</mmsDeletable>")
+            write_type(described, out)
+            out.append("</getVariableAccessAttributes>")
+        case UnknownService(unknown):
+            raise UnencodableValue(f"{unknown} is not a service this codec knows")
+
+
+def write_results(results: tuple[AccessResult, ...], out: list[str]) -> None:
+    """Append a listOfAccessResult."""
+    out.append("<listOfAccessResult>")
+    for result in results:
+        if isinstance(result, Data):
+            out.append("<AccessResult><success>")
+            write_data(result, out)
+            out.append("</success></AccessResult>")
+        else:
+            out.append(f"<AccessResult><failure><{result.text}/></failure></AccessResult>")
+    out.append("</listOfAccessResult>")
+
+
+def read_response(element: Element, reader: Reader) -> ResponseService:
+    """Read the alternative inside ConfirmedServiceResponse; an unknown one becomes UnknownService."""
+    name = reader.name(element)
+    decoder = _RESPONSES.get(name)
+    return decoder(element, reader) if decoder else UnknownService(name[:64])
+
+
+def read_results(element: Element, reader: Reader) -> tuple[AccessResult, ...]:
+    """Read a listOfAccessResult."""
+    return tuple(
+        _read_result(*reader.choice(item), reader)
+        for item in reader.items(element, "AccessResult", MAX_VARIABLES)
+    )
+
+
+def _read_result(way: str, element: Element, reader: Reader) -> AccessResult:
+    if way == "success":
+        return read_data(reader.choice(element)[1], reader)
+    if way == "failure":
+        return _read_access_error(element, reader)
+    raise MalformedPdu(f"{shown(way)} is neither success nor failure")
+
+
+def _read_access_error(element: Element, reader: Reader) -> DataAccessError:
+    code = reader.named_integer(element, _ACCESS_ERRORS)
+    try:
+        return DataAccessError(code)
+    except ValueError:
+        raise MalformedPdu(f"{code} is not a DataAccessError", RejectReason.VALUE_OUT_OF_RANGE) from None
+
+
+def _read_read_response(element: Element, reader: Reader) -> ReadResponse:
+    (results,) = _needed(reader.fields(element, ("listOfAccessResult",)), "listOfAccessResult")
+    return ReadResponse(read_results(results, reader))
+
+
+def _read_write_response(element: Element, reader: Reader) -> WriteResponse:
+    outcomes: list[DataAccessError | None] = []
+    for item in reader.items(element, "CHOICE", MAX_VARIABLES):
+        way, inner = reader.choice(item)
+        if way == "success":
+            reader.empty(inner)
+            outcomes.append(None)
+        elif way == "failure":
+            outcomes.append(_read_access_error(inner, reader))
+        else:
+            raise MalformedPdu(f"{shown(way)} is neither success nor failure")
+    return WriteResponse(tuple(outcomes))
+
+
+def _read_name_list_response(element: Element, reader: Reader) -> GetNameListResponse:
+    (names,) = _needed(reader.fields(element, ("listOfIdentifier",), ("moreFollows",)), "listOfIdentifier")
+    listed = tuple(identifier(item, reader) for item in reader.items(names, "Identifier", MAX_IDENTIFIERS))
+    return GetNameListResponse(listed, reader.flag(element, "moreFollows", True))
+
+
+def _read_attributes_response(element: Element, reader: Reader) -> GetVariableAccessAttributesResponse:
+    fields = reader.fields(element, ("mmsDeletable", "typeDescription"))
+    deletable, described = _needed(fields, "mmsDeletable", "typeDescription")
+    return GetVariableAccessAttributesResponse(read_type(described, reader), reader.boolean(deletable))
+
+
+_RESPONSES: dict[str, Callable[[Element, Reader], ResponseService]] = {
+    "read": _read_read_response,
+    "write": _read_write_response,
+    "getNameList": _read_name_list_response,
+    "getVariableAccessAttributes": _read_attributes_response,
+}
+
+
+# --- the unconfirmed service -----------------------------------------------------------------------
+
+
+def write_report(report: InformationReport, out: list[str]) -> None:
+    """Append an informationReport."""
+    out.append("<informationReport>")
+    write_access(report.variables, out)
+    write_results(report.results, out)
+    out.append("</informationReport>")
+
+
+def read_report(element: Element, reader: Reader) -> InformationReport:
+    """Read an informationReport; raises MalformedPdu."""
+    fields = reader.fields(element, ("variableAccessSpecification", "listOfAccessResult"))
+    access, results = _needed(fields, "variableAccessSpecification", "listOfAccessResult")
+    return InformationReport(read_access(access, reader), read_results(results, reader))
