@@ -280,10 +280,8 @@ def _read_unconfirmed(element: Element, reader: Reader) -> Unconfirmed:
     return Unconfirmed(read_report(service, reader))
 
 
-_REJECT_NAMES = {
-    reason: reason.name.lower().replace("_", "-").replace("-id", "-ID") for reason in RejectReason
-}
-_REJECT_NAMES[RejectReason.INVALID_PDU] = "invalid-pdu"
+_REJECT_NAMES = {reason: reason.name.lower().replace("_", "-") for reason in RejectReason}
+_REJECT_NAMES[RejectReason.INVALID_INVOKE_ID] = "invalid-invokeID"
 
 
 def _read_reject(element: Element, reader: Reader) -> Reject:

@@ -1,0 +1,156 @@
+"""Heat pumps, providers and grants as the router sees them: plain records, changed one by one."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+class Right(enum.StrEnum):
+    """What a grant lets through (DESIGN section 4)."""
+
+    READ = "read"
+    CONTROL = "control"
+    SCHEDULE = "schedule"
+    SETTINGS = "settings"
+    FILES = "files"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class HeatPump:
+    """A heat pump's id and the bare JID of its box."""
+
+    id: str
+    box: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider's id and its bare JID."""
+
+    id: str
+    jid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one provider may do with one heat pump, and when.
+
+    ``scope`` holds reference patterns (empty: everything); times are seconds since 1970 UTC, ``until`` None is
+    without end.
+    """
+
+    key: int
+    provider: str
+    heat_pump: str
+    rights: frozenset[Right]
+    scope: tuple[str, ...] = ()
+    valid_from: float = 0.0
+    until: float | None = None
+
+    def live(self, now: float) -> bool:
+        """In force at ``now``."""
+        return self.valid_from <= now and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys)."""
+
+    revision: int
+    heat_pumps: tuple[HeatPump, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    removed_heat_pumps: tuple[str, ...] = ()
+    removed_providers: tuple[str, ...] = ()
+    removed_grants: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Roster:
+    """Everything the router needs to know to judge, in memory."""
+
+    revision: int = 0
+    heat_pumps: dict[str, HeatPump] = field(default_factory=dict)
+    providers: dict[str, Provider] = field(default_factory=dict)
+    _by_box: dict[str, str] = field(default_factory=dict)
+    _by_jid: dict[str, str] = field(default_factory=dict)
+    _grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
+    _grant_pairs: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _of_provider: dict[str, set[str]] = field(default_factory=dict)
+    _of_heat_pump: dict[str, set[str]] = field(default_factory=dict)
+
+    def apply(self, changes: Changes) -> None:
+        """Take over changes; afterwards every decision is made by them."""
+        for key in changes.removed_grants:
+            self._drop_grant(key)
+        for removed in changes.removed_heat_pumps:
+            self._drop_heat_pump(removed)
+        for removed in changes.removed_providers:
+            self._drop_provider(removed)
+        for heat_pump in changes.heat_pumps:
+            self._drop_heat_pump(heat_pump.id)
+            self.heat_pumps[heat_pump.id] = heat_pump
+            self._by_box[heat_pump.box] = heat_pump.id
+        for provider in changes.providers:
+            self._drop_provider(provider.id)
+            self.providers[provider.id] = provider
+            self._by_jid[provider.jid] = provider.id
+        for grant in changes.grants:
+            self._drop_grant(grant.key)
+            self._add_grant(grant)
+        self.revision = changes.revision
+
+    def heat_pump_of_box(self, bare_jid: str) -> HeatPump | None:
+        """The heat pump whose box has this bare JID."""
+        found = self._by_box.get(bare_jid)
+        return self.heat_pumps[found] if found else None
+
+    def provider_of_jid(self, bare_jid: str) -> Provider | None:
+        """The provider with this bare JID."""
+        found = self._by_jid.get(bare_jid)
+        return self.providers[found] if found else None
+
+    def grants(self, provider: str, heat_pump: str, now: float) -> tuple[Grant, ...]:
+        """The live grants of a provider for a heat pump: one look-up, the same cost whatever is known."""
+        return tuple(grant for grant in self._grants.get((provider, heat_pump), ()) if grant.live(now))
+
+    def providers_of(self, heat_pump: str, now: float) -> Iterable[str]:
+        """Ids of the providers that hold a live grant for a heat pump."""
+        return [one for one in self._of_heat_pump.get(heat_pump, ()) if self.grants(one, heat_pump, now)]
+
+    def heat_pumps_of(self, provider: str, now: float) -> Iterable[str]:
+        """Ids of the heat pumps a provider holds a live grant for."""
+        return [one for one in self._of_provider.get(provider, ()) if self.grants(provider, one, now)]
+
+    def _add_grant(self, grant: Grant) -> None:
+        pair = (grant.provider, grant.heat_pump)
+        self._grants[pair] = (*self._grants.get(pair, ()), grant)
+        self._grant_pairs[grant.key] = pair
+        self._of_provider.setdefault(grant.provider, set()).add(grant.heat_pump)
+        self._of_heat_pump.setdefault(grant.heat_pump, set()).add(grant.provider)
+
+    def _drop_grant(self, key: int) -> None:
+        pair = self._grant_pairs.pop(key, None)
+        if pair is None:
+            return
+        kept = tuple(grant for grant in self._grants[pair] if grant.key != key)
+        if kept:
+            self._grants[pair] = kept
+            return
+        del self._grants[pair]
+        provider, heat_pump = pair
+        self._of_provider[provider].discard(heat_pump)
+        self._of_heat_pump[heat_pump].discard(provider)
+
+    def _drop_heat_pump(self, id_: str) -> None:
+        dropped = self.heat_pumps.pop(id_, None)
+        if dropped and self._by_box.get(dropped.box) == id_:
+            del self._by_box[dropped.box]
+
+    def _drop_provider(self, id_: str) -> None:
+        dropped = self.providers.pop(id_, None)
+        if dropped and self._by_jid.get(dropped.jid) == id_:
+            del self._by_jid[dropped.jid]
