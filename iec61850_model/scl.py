@@ -1,0 +1,254 @@
+"""Reads an ICD or CID (IEC 61850-6, schema 2007B4) into a tree of instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from iec61850_model.tree import ArrayNode, Branch, Leaf, LogicalDevice, LogicalNode, Node, Tree
+from iec61850_model.types import BASIC_TYPES, BasicType, enumeration
+from iec61850_model.values import GOOD, NOT_CONNECTED, FunctionalConstraint
+
+NS_SCL = "http://www.iec.ch/61850/2003/SCL"
+_NS = f"{{{NS_SCL}}}"
+
+MAX_SCL_OCTETS = 4 * 1024 * 1024
+"""Octets of an SCL file; a box's own model is below 100 kB."""
+MAX_TYPE_DEPTH = 10
+"""Levels of nested types below a data object, so that a type that holds itself is found."""
+MAX_ARRAY_COUNT = 1000
+"""Elements of one array attribute."""
+MAX_NODES = 100_000
+"""Leaves of one model, so that nested arrays cannot fill the memory."""
+
+FC = FunctionalConstraint
+_FC_ORDER = {fc: at for at, fc in enumerate(FC)}
+
+
+class SclError(ValueError):
+    """An SCL file that cannot be read; the message names the line and what is wrong there."""
+
+
+def read_scl(xml: bytes, ied: str | None = None) -> Tree:
+    """Make the instances of one IED.
+
+    ``ied`` chooses among several; a file with one needs none. Raises SclError.
+    """
+    if len(xml) > MAX_SCL_OCTETS:
+        raise SclError(f"the file has {len(xml)} octets; at most {MAX_SCL_OCTETS} are read")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(xml, parser)
+    except etree.XMLSyntaxError as error:
+        raise SclError(f"not well-formed XML: {error}") from None
+    if root.tag != f"{_NS}SCL":
+        raise SclError(f"the root element is {root.tag}, not SCL of {NS_SCL}")
+    return _Reader(root).tree(ied)
+
+
+@dataclass(slots=True)
+class _Reader:
+    root: etree._Element
+    leaves: int = 0
+    types: dict[tuple[str, str], etree._Element] = field(default_factory=dict)
+    enums: dict[str, BasicType] = field(default_factory=dict)
+    given: set[int] = field(default_factory=set)
+
+    def tree(self, ied_name: str | None) -> Tree:
+        for template in self.root.iterfind(f"{_NS}DataTypeTemplates/*"):
+            kind, id_ = etree.QName(template).localname, _needed(template, "id")
+            if (kind, id_) in self.types:
+                raise _at(template, f"{kind} {id_} is defined twice")
+            self.types[kind, id_] = template
+        ieds = self.root.findall(f"{_NS}IED")
+        chosen = [ied for ied in ieds if ied_name in (None, ied.get("name"))]
+        if len(chosen) != 1:
+            names = ", ".join(str(ied.get("name")) for ied in ieds) or "none"
+            raise SclError(f"name one IED of this file: it has {names}")
+        devices = [
+            self._device(device, chosen[0]) for device in chosen[0].iterfind(f".//{_NS}Server/{_NS}LDevice")
+        ]
+        if len({device.name for device in devices}) != len(devices) or not devices:
+            raise SclError("the IED needs logical devices, each with a name of its own")
+        return Tree(devices)
+
+    def _device(self, element: etree._Element, ied: etree._Element) -> LogicalDevice:
+        device = LogicalDevice(element.get("ldName") or _needed(ied, "name") + _needed(element, "inst"))
+        for ln in element.iterfind("*"):
+            if etree.QName(ln).localname not in ("LN0", "LN"):
+                continue
+            name = ln.get("prefix", "") + _needed(ln, "lnClass") + (ln.get("inst") or "")
+            if name in device.nodes:
+                raise _at(ln, f"{device.name}/{name} is there twice")
+            device.nodes[name] = self._node(ln)
+        return device
+
+    def _node(self, ln: etree._Element) -> LogicalNode:
+        ln_class = _needed(ln, "lnClass")
+        template = self._type("LNodeType", _needed(ln, "lnType"), ln)
+        if template.get("lnClass") != ln_class:
+            raise _at(
+                ln, f"lnType {template.get('id')} is of class {template.get('lnClass')}, not {ln_class}"
+            )
+        node = LogicalNode(ln_class)
+        for do in template.iterfind(f"{_NS}DO"):
+            instance = _child(ln, "DOI", _needed(do, "name"))
+            self._object(node, (_needed(do, "name"),), do, instance)
+        node.by_fc = dict(sorted(node.by_fc.items(), key=lambda item: _FC_ORDER[item[0]]))
+        return node
+
+    def _object(
+        self,
+        node: LogicalNode,
+        path: tuple[str, ...],
+        element: etree._Element,
+        instance: etree._Element | None,
+    ) -> None:
+        template = self._type("DOType", _needed(element, "type"), element)
+        if len(path) > MAX_TYPE_DEPTH:
+            raise _at(element, f"types are nested deeper than {MAX_TYPE_DEPTH} levels")
+        node.cdcs[path] = _needed(template, "cdc")
+        for part in template.iterfind("*"):
+            kind, name = etree.QName(part).localname, part.get("name", "")
+            if kind == "SDO":
+                below = _child(instance, "SDI", name)
+                self._object(node, (*path, name), part, below)
+            elif kind == "DA":
+                fc = self._fc(part)
+                holder = node.by_fc.setdefault(fc, Branch())
+                for step in path:
+                    following = holder.children.setdefault(step, Branch())
+                    assert isinstance(following, Branch)
+                    holder = following
+                holder.children[name] = self._attribute(part, fc, _instance(instance, name), 0)
+        for fc in (FC.ST, FC.MX):
+            self._set_rest_quality(node.by_fc.get(fc), path)
+
+    def _set_rest_quality(self, branch: Branch | None, path: tuple[str, ...]) -> None:
+        """What the file gives a status value is good; all else is not connected until it is measured."""
+        node: Node | None = branch
+        for name in path:
+            node = node.children.get(name) if isinstance(node, Branch) else None
+        if not isinstance(node, Branch):
+            return
+        quality, status = node.leaf("q"), node.leaf("stVal")
+        if quality is not None:
+            quality.value = GOOD if id(status) in self.given else NOT_CONNECTED
+
+    def _attribute(
+        self, element: etree._Element, fc: FC, instance: etree._Element | None, depth: int
+    ) -> Node:
+        count = element.get("count", "0")
+        if not count.isdecimal() or int(count) > MAX_ARRAY_COUNT:
+            raise _at(element, f"count {count} is not a number up to {MAX_ARRAY_COUNT}")
+        if int(count) == 0:
+            return self._single(element, fc, instance, depth)
+        return ArrayNode(
+            [self._single(element, fc, _indexed(instance, at), depth) for at in range(int(count))]
+        )
+
+    def _single(self, element: etree._Element, fc: FC, instance: etree._Element | None, depth: int) -> Node:
+        b_type = _needed(element, "bType")
+        if b_type != "Struct":
+            return self._leaf(element, self._basic(element, b_type), fc, instance)
+        if depth >= MAX_TYPE_DEPTH:
+            raise _at(element, f"types are nested deeper than {MAX_TYPE_DEPTH} levels")
+        template = self._type("DAType", _needed(element, "type"), element)
+        return Branch(
+            {
+                _needed(part, "name"): self._attribute(
+                    part, fc, _instance(instance, part.get("name", "")), depth + 1
+                )
+                for part in template.iterfind(f"{_NS}BDA")
+            }
+        )
+
+    def _leaf(
+        self, element: etree._Element, basic: BasicType, fc: FC, instance: etree._Element | None
+    ) -> Leaf:
+        self.leaves += 1
+        if self.leaves > MAX_NODES:
+            raise _at(element, f"the model has more than {MAX_NODES} attributes")
+        source = instance if instance is not None and instance.find(f"{_NS}Val") is not None else element
+        val_kind = (instance.get("valKind") if instance is not None else None) or element.get(
+            "valKind", "Set"
+        )
+        leaf = Leaf(basic, basic.rest, writable=fc is FC.SP and val_kind == "Set")
+        text = source.findtext(f"{_NS}Val")
+        if text is not None:
+            try:
+                leaf.value = basic.from_text(text)
+                self.given.add(id(leaf))
+            except ValueError as error:
+                raise _at(source, str(error)) from None
+        return leaf
+
+    def _basic(self, element: etree._Element, b_type: str) -> BasicType:
+        if b_type == "Enum":
+            return self._enumeration(element)
+        basic = BASIC_TYPES.get(b_type)
+        if basic is None:
+            raise _at(
+                element, f"bType {b_type} is not supported; known are {', '.join(BASIC_TYPES)}, Enum, Struct"
+            )
+        return basic
+
+    def _enumeration(self, element: etree._Element) -> BasicType:
+        id_ = _needed(element, "type")
+        if id_ not in self.enums:
+            template = self._type("EnumType", id_, element)
+            literals: dict[int, str] = {}
+            for value in template.iterfind(f"{_NS}EnumVal"):
+                try:
+                    literals[int(_needed(value, "ord"))] = value.text or ""
+                except ValueError:
+                    raise _at(value, f"ord {value.get('ord')} is not a number") from None
+            if not literals:
+                raise _at(template, f"EnumType {id_} is empty")
+            self.enums[id_] = enumeration(id_, literals)
+        return self.enums[id_]
+
+    def _type(self, kind: str, id_: str, user: etree._Element) -> etree._Element:
+        found = self.types.get((kind, id_))
+        if found is None:
+            raise _at(user, f"{kind} {id_} is not defined")
+        return found
+
+    def _fc(self, element: etree._Element) -> FC:
+        try:
+            return FC(_needed(element, "fc"))
+        except ValueError:
+            raise _at(element, f"{element.get('fc')} is not a functional constraint") from None
+
+
+def _child(element: etree._Element | None, kind: str, name: str) -> etree._Element | None:
+    if element is None:
+        return None
+    return next((one for one in element.iterfind(f"{_NS}{kind}") if one.get("name") == name), None)
+
+
+def _instance(element: etree._Element | None, name: str) -> etree._Element | None:
+    """The DAI or SDI of an attribute, whichever the file uses."""
+    found = _child(element, "DAI", name)
+    return found if found is not None else _child(element, "SDI", name)
+
+
+def _indexed(element: etree._Element | None, at: int) -> etree._Element | None:
+    """The SDI or DAI of one array element; SCL repeats the name and counts in ``ix``."""
+    if element is None:
+        return None
+    parent = element.getparent()
+    same = [] if parent is None else [one for one in parent if one.get("name") == element.get("name")]
+    return next((one for one in same if one.get("ix") == str(at)), None)
+
+
+def _needed(element: etree._Element, attribute: str) -> str:
+    value = element.get(attribute)
+    if value is None:
+        raise _at(element, f"attribute {attribute} is missing")
+    return str(value)
+
+
+def _at(element: etree._Element, message: str) -> SclError:
+    return SclError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")

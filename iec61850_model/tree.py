@@ -1,0 +1,239 @@
+"""The server's instances: logical devices, nodes, data objects, attributes, and one way to change a value.
+
+A tree holds the MMS view (8-2, clause 8): logical device > logical node > FC > data object > attribute.
+Value, quality and time of a data object lie in one branch and are changed together by ``Tree.update`` only, so
+nobody can see a new value with an old time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from iec61850_model.mms.pdu import Array, Data, DataAccessError, Structure, TypeDescription
+from iec61850_model.reference import Reference
+from iec61850_model.types import BasicType, Value, ValueRefused
+from iec61850_model.values import FunctionalConstraint, Quality, Timestamp
+
+FC = FunctionalConstraint
+
+VALUE_PATHS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("SPS", "DPS", "INS", "ENS", "VSS", "ORS", "TCS", "SPC", "DPC", "INC", "ENC"), ("stVal",)
+    ),
+    "MV": ("mag", "f"),
+    "CMV": ("cVal", "mag", "f"),
+    "APC": ("mxVal", "f"),
+    "BCR": ("actVal",),
+    **dict.fromkeys(("SPG", "ING", "ENG", "VSG"), ("setVal",)),
+    "ASG": ("setMag", "f"),
+    "ORG": ("setSrcRef",),
+}
+"""Where the value of a common data class stands (7-3, clauses 7.3 to 7.6)."""
+
+VALUE_FCS = (FC.MX, FC.ST, FC.SP, FC.SG)
+"""Functional constraints that hold the value of a data object, in the order they are looked for."""
+
+
+@dataclass(slots=True)
+class Leaf:
+    """An attribute of basic type. ``writable``: a client may set it (SCL valKind Set, FC SP)."""
+
+    type: BasicType
+    value: Value
+    writable: bool = False
+
+    def describe(self) -> TypeDescription:
+        return self.type.primitive
+
+    def data(self) -> Data:
+        return self.type.to_data(self.value)
+
+    def plan(self, data: Data, assignments: list[tuple[Leaf, Value]]) -> None:
+        """Add what a write of ``data`` would assign; raises ValueRefused and changes nothing."""
+        if not self.writable:
+            raise ValueRefused("the attribute is read-only", DataAccessError.OBJECT_ACCESS_DENIED)
+        assignments.append((self, self.type.from_data(data)))
+
+
+@dataclass(slots=True)
+class Branch:
+    """A structured attribute, or a data object under one FC."""
+
+    children: dict[str, Node] = field(default_factory=dict)
+
+    def describe(self) -> TypeDescription:
+        return Structure(tuple((name, child.describe()) for name, child in self.children.items()))
+
+    def data(self) -> Data:
+        return Data("structure", tuple(child.data() for child in self.children.values()))
+
+    def plan(self, data: Data, assignments: list[tuple[Leaf, Value]]) -> None:
+        """Add what a write of ``data`` would assign; raises ValueRefused and changes nothing."""
+        _plan_parts(list(self.children.values()), "structure", data, assignments)
+
+    def leaf(self, *path: str) -> Leaf | None:
+        """The leaf below this branch, or None if there is none of that name."""
+        node: Node | None = self
+        for name in path:
+            node = node.children.get(name) if isinstance(node, Branch) else None
+        return node if isinstance(node, Leaf) else None
+
+
+@dataclass(slots=True)
+class ArrayNode:
+    """An array attribute of fixed size."""
+
+    elements: list[Node]
+
+    def describe(self) -> TypeDescription:
+        return Array(len(self.elements), self.elements[0].describe())
+
+    def data(self) -> Data:
+        return Data("array", tuple(element.data() for element in self.elements))
+
+    def plan(self, data: Data, assignments: list[tuple[Leaf, Value]]) -> None:
+        """Add what a write of ``data`` would assign; raises ValueRefused and changes nothing."""
+        _plan_parts(self.elements, "array", data, assignments)
+
+
+Node: TypeAlias = Leaf | Branch | ArrayNode
+
+
+def _plan_parts(nodes: list[Node], tag: str, data: Data, assignments: list[tuple[Leaf, Value]]) -> None:
+    parts = data.value
+    if data.tag != tag or not isinstance(parts, tuple) or len(parts) != len(nodes):
+        raise ValueRefused(f"a {tag} of {len(nodes)} parts is wanted")
+    for node, part in zip(nodes, parts, strict=True):
+        assert isinstance(part, Data)
+        node.plan(part, assignments)
+
+
+@dataclass(slots=True)
+class LogicalNode:
+    """A logical node: per functional constraint its data objects, and the common data class of each."""
+
+    ln_class: str
+    by_fc: dict[FC, Branch] = field(default_factory=dict)
+    cdcs: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def describe(self) -> TypeDescription:
+        return Structure(tuple((fc.value, branch.describe()) for fc, branch in self.by_fc.items()))
+
+
+@dataclass(slots=True)
+class LogicalDevice:
+    """A logical device: an MMS domain."""
+
+    name: str
+    nodes: dict[str, LogicalNode] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
+
+    def variable_names(self) -> list[str]:
+        """Every variable of the domain in ASCII order (8-2, clause 11): LN, LN$FC, LN$FC$DO, LN$FC$DO$DA.."""
+        if not self._names:
+            self._names = sorted(_names(self))
+        return self._names
+
+
+def _names(device: LogicalDevice) -> Iterator[str]:
+    for ln, node in device.nodes.items():
+        yield ln
+        for fc, branch in node.by_fc.items():
+            yield f"{ln}${fc}"
+            yield from _names_below(f"{ln}${fc}", branch)
+
+
+def _names_below(prefix: str, node: Node) -> Iterator[str]:
+    if isinstance(node, Branch):
+        for name, child in node.children.items():
+            yield f"{prefix}${name}"
+            yield from _names_below(f"{prefix}${name}", child)
+
+
+class NoSuchNode(LookupError):
+    """A reference that leads to nothing in this tree."""
+
+
+class Tree:
+    """All instances of one server. Not thread-safe: one owner changes it, in its own loop."""
+
+    def __init__(self, devices: Iterable[LogicalDevice]) -> None:
+        self.devices = {device.name: device for device in devices}
+
+    def logical_node(self, domain: str, ln: str) -> LogicalNode | None:
+        """The logical node, or None."""
+        device = self.devices.get(domain)
+        return device.nodes.get(ln) if device else None
+
+    def find(self, reference: Reference) -> Node | None:
+        """What lies at LD/LN.DO.DA under the reference's FC, or None; without an FC nothing is found."""
+        node = self.logical_node(reference.ld, reference.ln)
+        if node is None or reference.fc is None:
+            return None
+        found: Node | None = node.by_fc.get(reference.fc)
+        for name in reference.path:
+            found = found.children.get(name) if isinstance(found, Branch) else None
+        return found
+
+    def cdc(self, reference: Reference) -> str | None:
+        """The common data class of a data object, or None if it is none."""
+        node = self.logical_node(reference.ld, reference.ln)
+        return node.cdcs.get(reference.path) if node else None
+
+    def data_objects(self) -> Iterator[tuple[Reference, str]]:
+        """Every data object (sub data objects too) with its common data class."""
+        for device in self.devices.values():
+            for ln, node in device.nodes.items():
+                for path, cdc in node.cdcs.items():
+                    yield Reference(device.name, ln, path), cdc
+
+    def value_branch(self, reference: Reference) -> tuple[Reference, Branch]:
+        """The branch that holds value, quality and time of a data object, with its FC.
+
+        Raises NoSuchNode if the data object does not exist or holds no value.
+        """
+        for fc in VALUE_FCS if reference.fc is None else (reference.fc,):
+            found = self.find(reference.with_fc(fc))
+            if isinstance(found, Branch) and self.cdc(reference) in VALUE_PATHS:
+                return reference.with_fc(fc), found
+        raise NoSuchNode(f"{reference} is not a data object with a value in this model")
+
+    def value_leaf(self, reference: Reference) -> Leaf:
+        """The leaf of a data object's value; raises NoSuchNode."""
+        _, branch = self.value_branch(reference)
+        leaf = branch.leaf(*VALUE_PATHS[self.cdc(reference) or ""])
+        if leaf is None:
+            raise NoSuchNode(f"{reference} has no value attribute in this model")
+        return leaf
+
+    def read(self, reference: Reference) -> tuple[Value, Quality, Timestamp]:
+        """Value, quality and time of a data object as they are now; raises NoSuchNode."""
+        _, branch = self.value_branch(reference)
+        quality, time = branch.leaf("q"), branch.leaf("t")
+        if quality is None or time is None:
+            raise NoSuchNode(f"{reference} has no quality and time")
+        assert isinstance(quality.value, Quality) and isinstance(time.value, Timestamp)
+        return self.value_leaf(reference).value, quality.value, time.value
+
+    def update(
+        self, reference: Reference, value: Any, quality: Quality, time: Timestamp, **mirrored: Any
+    ) -> None:
+        """Set value, quality and time of a data object as one.
+
+        ``value`` None keeps the last value, for a source that has none now: the quality says so. ``mirrored``
+        sets further attributes of the same branch where they exist, a double underscore for a dot, e.g.
+        ``origin__orCat``. Raises NoSuchNode or ValueRefused and then changes nothing.
+        """
+        _, branch = self.value_branch(reference)
+        leaf = self.value_leaf(reference)
+        checked = leaf.value if value is None else leaf.type.checked(value)
+        extra = [(branch.leaf(*name.split("__")), part) for name, part in mirrored.items()]
+        kept = [(at, at.type.checked(part)) for at, part in extra if at is not None]
+        quality_leaf, time_leaf = branch.leaf("q"), branch.leaf("t")
+        if quality_leaf is None or time_leaf is None:
+            raise NoSuchNode(f"{reference} has no quality and time: it is a setting")
+        leaf.value, quality_leaf.value, time_leaf.value = checked, quality, time
+        for at, part in kept:
+            at.value = part
