@@ -1,0 +1,77 @@
+"""Fills in config/prosody/prosody.cfg.lua."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.pki import ServerCertificate
+from support.ports import LOOPBACK
+from support.prosody_install import REPOSITORY, lua_string
+
+TEMPLATE = REPOSITORY / "config/prosody/prosody.cfg.lua"
+
+_PLACEHOLDER = re.compile(r"\"@([a-z_]+)@\"|@([a-z_]+)@")
+_COMMENT = re.compile(r"^\s*--")
+
+
+@dataclass(frozen=True)
+class ProsodySettings:
+    """What differs from one Prosody to another.
+
+    Attributes:
+        directory: everything the server writes goes here.
+        domains: the domains that have accounts.
+        component_secrets: the secret of each component domain (XEP-0114).
+    """
+
+    directory: Path
+    domains: Sequence[str]
+    component_secrets: Mapping[str, str]
+    client_port: int
+    component_port: int
+    certificate: ServerCertificate
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the running server keeps its process id."""
+        return self.directory / "prosody.pid"
+
+    @property
+    def log_file(self) -> Path:
+        """The server's log."""
+        return self.directory / "prosody.log"
+
+
+def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
+    """Return the shipped configuration filled in for `settings`.
+
+    Raises:
+        KeyError: the template has a placeholder that this module does not know.
+    """
+    values = {
+        "data_path": lua_string(str(settings.directory / "data")),
+        "pid_file": lua_string(str(settings.pid_file)),
+        "admin_socket": lua_string(str(settings.directory / "admin.sock")),
+        "log_file": lua_string(str(settings.log_file)),
+        "run_as_root": "true" if os.geteuid() == 0 else "false",
+        "client_interface": lua_string(LOOPBACK),
+        "client_port": str(settings.client_port),
+        "component_port": str(settings.component_port),
+        "certificate": lua_string(str(settings.certificate.certificate_file)),
+        "key": lua_string(str(settings.certificate.key_file)),
+        "virtual_hosts": "\n".join(f"VirtualHost {lua_string(domain)}" for domain in settings.domains),
+        "components": "\n".join(
+            f"Component {lua_string(domain)}\n    component_secret = {lua_string(secret)}"
+            for domain, secret in settings.component_secrets.items()
+        ),
+    }
+    lines = template.read_text(encoding="utf-8").splitlines()
+    filled = (
+        line if _COMMENT.match(line) else _PLACEHOLDER.sub(lambda found: values[found[1] or found[2]], line)
+        for line in lines
+    )
+    return "\n".join(filled) + "\n"

@@ -1,0 +1,38 @@
+"""The real Prosody that integration tests share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.prosody import ProsodyServer, ProsodyUnavailableError, find_prosody
+
+HERE = Path(__file__).parent
+
+DOMAINS = ("boxes.example.org", "aggregator.example")
+COMPONENTS = ("hub.example.org", "ops.hub.example.org", "history.hub.example.org")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.prosody)
+
+
+@pytest.fixture(scope="session")
+def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProsodyServer]:
+    """A running Prosody with `DOMAINS` and `COMPONENTS`. Tests register accounts of names of their own."""
+    try:
+        install = find_prosody()
+    except ProsodyUnavailableError as error:
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            pytest.fail(f"no Prosody: {error}")
+        pytest.skip(f"no Prosody: {error}")
+    component_secrets = {domain: secrets.token_hex(32) for domain in COMPONENTS}
+    directory = tmp_path_factory.mktemp("prosody")
+    with ProsodyServer(directory, DOMAINS, component_secrets, install=install) as server:
+        yield server
