@@ -125,9 +125,8 @@ class ProsodyServer:
     ) -> None:
         self.close()
 
-    @property
-    def running(self) -> bool:
-        """Whether the process that `start` made is alive."""
+    def is_running(self) -> bool:
+        """Return whether the process that `start` made is alive."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout: float = START_TIMEOUT) -> None:
@@ -136,7 +135,7 @@ class ProsodyServer:
         Raises:
             ProsodyError: it runs already, it ended at once, or a port gave no answer within `timeout` s.
         """
-        if self.running:
+        if self.is_running():
             raise ProsodyError("this Prosody is running already: stop it before you start it again")
         command = [*self._install.server, "-F", "--config", str(self._config)]
         with self._console.open("wb") as console:
@@ -228,7 +227,7 @@ class ProsodyServer:
             waits.append((f"component {domain}", self.component_port, opening, b"<stream:stream"))
         for name, port, opening, expected in waits:
             while not _answers(port, opening, expected, deadline):
-                if not self.running:
+                if not self.is_running():
                     raise ProsodyError(f"Prosody ended while starting. {self._last_words()}")
                 if time.monotonic() > deadline:
                     raise ProsodyError(

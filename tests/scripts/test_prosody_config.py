@@ -60,7 +60,7 @@ def test_without_prosody_and_without_apt_the_message_says_what_to_install(
         find_prosody(tmp_path / ".local")
 
 
-def test_an_installed_prosody_that_is_too_old_is_named(
+def test_an_installed_prosody_that_is_too_old_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "prosody.version").write_text("0.11.9\n")
