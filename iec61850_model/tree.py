@@ -1,15 +1,15 @@
 """The server's instances: logical devices, nodes, data objects, attributes, and one way to change a value.
 
 A tree holds the MMS view (8-2, clause 8): logical device > logical node > FC > data object > attribute.
-Value, quality and time of a data object lie in one branch and are changed together by ``Tree.update`` only, so
-nobody can see a new value with an old time.
+Value, quality and time of a data object lie in one branch and are changed together by ``Tree.update`` only,
+so nobody can see a new value with an old time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from iec61850_model.mms.pdu import Array, Data, DataAccessError, Structure, TypeDescription
 from iec61850_model.reference import Reference
@@ -218,18 +218,23 @@ class Tree:
         return self.value_leaf(reference).value, quality.value, time.value
 
     def update(
-        self, reference: Reference, value: Any, quality: Quality, time: Timestamp, **mirrored: Any
+        self,
+        reference: Reference,
+        value: object,
+        quality: Quality,
+        time: Timestamp,
+        *,
+        mirrored: Mapping[tuple[str, ...], Value] | None = None,
     ) -> None:
         """Set value, quality and time of a data object as one.
 
         ``value`` None keeps the last value, for a source that has none now: the quality says so. ``mirrored``
-        sets further attributes of the same branch where they exist, a double underscore for a dot, e.g.
-        ``origin__orCat``. Raises NoSuchNode or ValueRefused and then changes nothing.
+        sets further attributes of the same branch where they exist, e.g. ``("origin", "orCat")``. Raises NoSuchNode or ValueRefused and then changes nothing.
         """
         _, branch = self.value_branch(reference)
         leaf = self.value_leaf(reference)
         checked = leaf.value if value is None else leaf.type.checked(value)
-        extra = [(branch.leaf(*name.split("__")), part) for name, part in mirrored.items()]
+        extra = [(branch.leaf(*path), part) for path, part in (mirrored or {}).items()]
         kept = [(at, at.type.checked(part)) for at, part in extra if at is not None]
         quality_leaf, time_leaf = branch.leaf("q"), branch.leaf("t")
         if quality_leaf is None or time_leaf is None:

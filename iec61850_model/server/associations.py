@@ -1,0 +1,118 @@
+"""Associations as leases (7-2 clause 8, 8-2 clause 10, DESIGN section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iec61850_model.mms.pdu import (
+    DEFAULT_PDU_SIZE,
+    MAX_CALLING_INSUFFICIENT,
+    MAX_NESTING,
+    MAX_OUTSTANDING,
+    MEMORY_UNAVAILABLE,
+    MIN_PDU_SIZE,
+    PDU_SIZE,
+    VERSION_INCOMPATIBLE,
+    InitiateError,
+    InitiateRequest,
+    InitiateResponse,
+    MmsError,
+    Payload,
+)
+
+LEASE_SECONDS = 300.0
+"""An association ends after this long without a request or an accepted report (DESIGN section 3)."""
+MAX_ASSOCIATIONS = 32
+"""Associations of one server: its memory is bounded whatever its clients do."""
+MAX_ASSOCIATIONS_PER_PEER = 4
+"""Associations one client (full JID) may hold, so that none can take all."""
+MAX_HALF_ID = 999
+"""Largest half of an association id: three digits (62351-4, 13.3)."""
+
+
+@dataclass(slots=True)
+class Association:
+    """One association; ``pdu_size`` is what both sides can take, in octets."""
+
+    peer: str
+    id: str
+    pdu_size: int
+    last_used: float
+
+
+class Associations:
+    """All associations of a server. I/O-free: time is passed in."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], Association] = {}
+        self._next_half = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def open(self, peer: str, asking_half: str | None, request: InitiateRequest, now: float) -> Payload:
+        """Associate: the answer to an initiate request that came with the client's half of the id."""
+        refused = self._refusal(peer, request)
+        if refused is not None:
+            return Payload(InitiateError(refused), asking_half)
+        id_ = self._free_id(peer, asking_half or "0")
+        size = min(request.local_detail, DEFAULT_PDU_SIZE)
+        self._held[peer, id_] = Association(peer, id_, size, now)
+        return Payload(
+            InitiateResponse(
+                local_detail=size,
+                max_calling=min(request.max_calling, MAX_OUTSTANDING),
+                max_called=min(request.max_called, MAX_OUTSTANDING),
+                nesting=min(request.nesting, MAX_NESTING),
+            ),
+            id_,
+        )
+
+    def use(self, peer: str, id_: str, now: float) -> Association | None:
+        """The association of a request, its lease renewed; None if there is none of this id for this peer."""
+        association = self._held.get((peer, id_))
+        if association is None or now - association.last_used >= LEASE_SECONDS:
+            return None
+        association.last_used = now
+        return association
+
+    def close(self, peer: str, id_: str) -> None:
+        """Release."""
+        self._held.pop((peer, id_), None)
+
+    def abort_peer(self, peer: str) -> list[Association]:
+        """Abort every association of a peer that is gone; a bare JID means all its resources."""
+        gone = [one for one in self._held.values() if one.peer == peer or one.peer.partition("/")[0] == peer]
+        return self._drop(gone)
+
+    def expire(self, now: float) -> list[Association]:
+        """Abort what was not used for a lease."""
+        return self._drop([one for one in self._held.values() if now - one.last_used >= LEASE_SECONDS])
+
+    def next_expiry(self) -> float | None:
+        """When the next lease ends if nothing happens, seconds since 1970 UTC."""
+        return min((one.last_used + LEASE_SECONDS for one in self._held.values()), default=None)
+
+    def _refusal(self, peer: str, request: InitiateRequest) -> MmsError | None:
+        if request.version < 1:
+            return VERSION_INCOMPATIBLE
+        if request.local_detail < MIN_PDU_SIZE:
+            return PDU_SIZE
+        if request.max_calling < 1:
+            return MAX_CALLING_INSUFFICIENT
+        of_peer = sum(1 for one in self._held.values() if one.peer == peer)
+        if len(self._held) >= MAX_ASSOCIATIONS or of_peer >= MAX_ASSOCIATIONS_PER_PEER:
+            return MEMORY_UNAVAILABLE
+        return None
+
+    def _free_id(self, peer: str, asking_half: str) -> str:
+        while True:
+            self._next_half = self._next_half % MAX_HALF_ID + 1
+            id_ = f"{asking_half.partition(':')[0]}:{self._next_half}"
+            if (peer, id_) not in self._held:
+                return id_
+
+    def _drop(self, gone: list[Association]) -> list[Association]:
+        for one in gone:
+            del self._held[one.peer, one.id]
+        return gone
