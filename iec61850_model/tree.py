@@ -229,7 +229,8 @@ class Tree:
         """Set value, quality and time of a data object as one.
 
         ``value`` None keeps the last value, for a source that has none now: the quality says so. ``mirrored``
-        sets further attributes of the same branch where they exist, e.g. ``("origin", "orCat")``. Raises NoSuchNode or ValueRefused and then changes nothing.
+        sets further attributes of the same branch where they exist, e.g. ``("origin", "orCat")``.
+        Raises NoSuchNode or ValueRefused and then changes nothing.
         """
         _, branch = self.value_branch(reference)
         leaf = self.value_leaf(reference)

@@ -169,7 +169,6 @@ class Controls:
             command.reference,
             command.value,
             GOOD,
-            NOW,
             moment.timestamp,
             mirrored={
                 ("origin", "orCat"): int(command.or_cat),
