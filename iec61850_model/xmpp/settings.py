@@ -1,0 +1,65 @@
+"""Where and as whom to connect, and how eagerly a dead link is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slixmpp import JID
+from slixmpp.jid import InvalidJID
+
+MAX_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProfile:
+    """Times of a link, all in seconds: a dead link is known after ``ping_interval + ping_timeout`` at the
+    latest."""
+
+    ping_interval: float
+    ping_timeout: float
+    first_retry: float
+    last_retry: float
+
+
+WIRED = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=1, last_retry=60)
+"""A cut must be known within 30 s (DESIGN section 3); a ping and its answer are some 300 octets of TLS
+payload."""
+MOBILE = LinkProfile(ping_interval=240, ping_timeout=30, first_retry=5, last_retry=300)
+"""A cut must be known within 5 min; 240 s is below the shortest common NAT timeout for TCP."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """One account. ``jid`` may hold the resource to bind (a box: ``IEC``).
+
+    ``host`` and ``port`` replace the DNS look-up; the server must still prove to be the JID's domain.
+    ``ca_file``: PEM file with the only CAs to trust; None: those of the system.
+    Raises ValueError if the JID is none, or only one of host and port is given.
+    """
+
+    jid: str
+    password: str = field(repr=False)
+    host: str | None = None
+    port: int | None = None
+    ca_file: Path | None = None
+    profile: LinkProfile = WIRED
+
+    def __post_init__(self) -> None:
+        if not JID(normalized(self.jid)).user:
+            raise ValueError(f"{self.jid!r} has no user part: write user@domain or user@domain/resource")
+        if (self.host is None) != (self.port is None):
+            raise ValueError("give host and port together, or neither (then DNS is asked)")
+        if self.port is not None and not 0 < self.port <= MAX_PORT:
+            raise ValueError(f"port {self.port} is not in 1..{MAX_PORT}")
+
+
+def normalized(jid: str) -> str:
+    """The JID as servers write it (RFC 7622); raises ValueError if it is none."""
+    try:
+        full = JID(jid).full
+    except InvalidJID as error:
+        raise ValueError(f"{jid[:100]!r} is not a JID (user@domain/resource)") from error
+    if not full:
+        raise ValueError("an empty text is not a JID")
+    return full
