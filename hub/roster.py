@@ -38,8 +38,8 @@ class Provider:
 class Grant:
     """What one provider may do with one heat pump, and when.
 
-    ``scope`` holds reference patterns (empty: everything); times are seconds since 1970 UTC, ``until`` None is
-    without end.
+    ``scope`` holds reference patterns (empty: everything); times are seconds since 1970 UTC; ``until`` None
+    is without end.
     """
 
     key: int
@@ -81,6 +81,12 @@ class Roster:
     _grant_pairs: dict[int, tuple[str, str]] = field(default_factory=dict)
     _of_provider: dict[str, set[str]] = field(default_factory=dict)
     _of_heat_pump: dict[str, set[str]] = field(default_factory=dict)
+
+    def pairs_of(self, changes: Changes) -> set[tuple[str, str]]:
+        """The (provider, heat pump) pairs whose grants these changes touch; ask before applying them."""
+        pairs = {(grant.provider, grant.heat_pump) for grant in changes.grants}
+        keys = (*changes.removed_grants, *(grant.key for grant in changes.grants))
+        return pairs | {self._grant_pairs[key] for key in keys if key in self._grant_pairs}
 
     def apply(self, changes: Changes) -> None:
         """Take over changes; afterwards every decision is made by them."""

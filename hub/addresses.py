@@ -1,0 +1,60 @@
+"""The bijection between public, box and provider addresses (DESIGN section 3): computed, never remembered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HEAT_PUMP_RESOURCE = "IEC"
+"""Resource of every heat pump and box (8-2, 6.1)."""
+
+
+class Jid(NamedTuple):
+    """A JID in its parts, as the XMPP server has already normalised it."""
+
+    local: str
+    domain: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Jid:
+        """Split a JID; a missing part is empty (RFC 7622, 3.1: the resource starts at the first slash)."""
+        bare, _, resource = text.partition("/")
+        local, at, domain = bare.rpartition("@")
+        return cls(local if at else "", domain, resource)
+
+    @property
+    def bare(self) -> str:
+        """The JID without its resource."""
+        return f"{self.local}@{self.domain}" if self.local else self.domain
+
+    def __str__(self) -> str:
+        return f"{self.bare}/{self.resource}" if self.resource else self.bare
+
+
+def full(bare: str, resource: str) -> str:
+    """The full JID of a bare one."""
+    return f"{bare}/{resource}" if resource else bare
+
+
+class Addresses:
+    """Addresses under one hub domain."""
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+
+    def heat_pump(self, id_: str) -> str:
+        """Where everybody reaches a heat pump."""
+        return f"{id_}@{self.domain}/{HEAT_PUMP_RESOURCE}"
+
+    def heat_pump_bare(self, id_: str) -> str:
+        """The same without resource, as in presence subscriptions."""
+        return f"{id_}@{self.domain}"
+
+    def alias(self, provider: str, resource: str) -> str:
+        """A provider's session as a box sees it."""
+        return full(f"{provider}@{self.domain}", resource)
+
+    @staticmethod
+    def box(bare: str) -> str:
+        """Where a box takes requests."""
+        return f"{bare}/{HEAT_PUMP_RESOURCE}"

@@ -1,0 +1,264 @@
+"""The router: a stanza in, a stanza, a refusal or nothing out (DESIGN sections 3 and 4).
+
+Pure and without state per request. It decodes strictly and builds anew what it passes on: only the PDU and the
+association context that were judged.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from xml.etree.ElementTree import Element
+
+from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
+from hub.audit.entry import AuditEntry, AuditKind
+from hub.judge import Judgement, judge
+from hub.roster import HeatPump, Roster
+from hub.stanzas import Condition, Stanza, error, stanza
+from iec61850_model.mms import xer
+from iec61850_model.mms.carrier import Carrier, carriers, is_request
+from iec61850_model.mms.pdu import (
+    ConfirmedError,
+    ConfirmedResponse,
+    DataAccessError,
+    InformationReport,
+    ObjectName,
+    Payload,
+    Pdu,
+    Reject,
+    Unconfirmed,
+    VariableList,
+    WriteResponse,
+)
+
+PING_NS = "urn:xmpp:ping"
+ANSWERS = ("result", "error")
+
+
+class Outcome(enum.StrEnum):
+    """What became of a stanza."""
+
+    FORWARDED = "forwarded"
+    REFUSED = "refused"
+    ANSWERED = "answered"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What to do with a stanza: first write ``audit``, then send ``xml``.
+
+    ``instead`` is sent if the audit cannot be written. The rest is for the log.
+    """
+
+    outcome: Outcome
+    xml: str = ""
+    audit: AuditEntry | None = None
+    instead: str = ""
+    reason: str = ""
+    service: str = ""
+    heat_pump: str = ""
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A stanza on its way between a provider's session and a heat pump."""
+
+    incoming: Stanza
+    now: float
+    provider: str
+    provider_jid: str
+    heat_pump: str
+    box: str = ""
+
+    def entry(self, kind: AuditKind, judged: Judgement, detail: str) -> AuditEntry:
+        return AuditEntry(
+            at=self.now,
+            kind=kind,
+            provider=self.provider,
+            provider_jid=self.provider_jid,
+            heat_pump=self.heat_pump,
+            box=self.box,
+            stanza_id=self.incoming.id,
+            service=judged.service,
+            references=judged.references,
+            detail=detail,
+        )
+
+    def forward(self, xml: str, service: str, audit: AuditEntry | None, instead: str) -> Routed:
+        return Routed(
+            Outcome.FORWARDED,
+            xml,
+            audit,
+            instead,
+            service=service,
+            heat_pump=self.heat_pump,
+            provider=self.provider,
+        )
+
+    def refuse(self, condition: Condition, judged: Judgement, reason: str) -> Routed:
+        xml = _error_to(self.incoming, condition)
+        return Routed(
+            Outcome.REFUSED,
+            xml,
+            self.entry(AuditKind.REFUSAL, judged, f"{condition}: {reason}"),
+            instead=xml,
+            reason=reason,
+            service=judged.service,
+            heat_pump=self.heat_pump,
+            provider=self.provider,
+        )
+
+
+@dataclass(slots=True)
+class Router:
+    """The rules, for one hub domain and one roster."""
+
+    addresses: Addresses
+    roster: Roster
+
+    def route(self, incoming: Stanza, now: float) -> Routed:
+        """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
+        sender, to = Jid.parse(incoming.sender), Jid.parse(incoming.to)
+        heat_pump = self.roster.heat_pump_of_box(sender.bare)
+        if heat_pump is not None:
+            return self._from_box(incoming, sender, to, heat_pump, now)
+        if incoming.kind == "message":
+            return self._message_from_provider(incoming, sender, to, now)
+        if incoming.type in ANSWERS:
+            return Routed(Outcome.DROPPED, reason="an answer nobody asked for")
+        if not to.local:
+            return _answer_hub(incoming)
+        return self._request(incoming, sender, to, now)
+
+    # --- provider to heat pump --------------------------------------------------------------------
+
+    def _request(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
+        if incoming.type not in ("get", "set") or not incoming.id or len(incoming.children) != 1:
+            return _refuse(incoming, Condition.BAD_REQUEST, "an iq get or set with one payload is wanted")
+        payload = _decoded(incoming.children[0])
+        if isinstance(payload, str):
+            in_8_2 = incoming.children[0].tag.startswith("{" + xer.NS82)
+            condition = Condition.BAD_REQUEST if in_8_2 else Condition.SERVICE_UNAVAILABLE
+            return _refuse(incoming, condition, payload)
+        if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
+            return _refuse(incoming, Condition.BAD_REQUEST, "this PDU does not travel in such an iq")
+        provider = self.roster.provider_of_jid(sender.bare)
+        provider_id = provider.id if provider else ""
+        grants = self.roster.grants(provider_id, to.local, now)
+        judged = judge(payload.pdu, grants, now)
+        way = _Way(incoming, now, provider_id, incoming.sender, to.local)
+        if not grants or to.resource != HEAT_PUMP_RESOURCE:
+            return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
+        if not judged.allowed:
+            return way.refuse(Condition.FORBIDDEN, judged, judged.reason)
+        way = replace(way, box=self.roster.heat_pumps[to.local].box)
+        xml = stanza(
+            "iq",
+            incoming.type,
+            incoming.id,
+            self.addresses.alias(provider_id, sender.resource),
+            self.addresses.box(way.box),
+            xer.encode_payload(payload),
+        )
+        audit = way.entry(AuditKind.REQUEST, judged, judged.detail) if judged.steers else None
+        instead = _error_to(incoming, Condition.RESOURCE_CONSTRAINT)
+        return way.forward(xml, judged.service, audit, instead)
+
+    def _message_from_provider(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
+        """Only the bounce of a report goes to a box; everything else has no place here yet."""
+        if incoming.type != "error":
+            return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
+        provider = self.roster.provider_of_jid(sender.bare)
+        if provider is None or not self.roster.grants(provider.id, to.local, now):
+            return Routed(Outcome.DROPPED, reason="a bounce without a grant")
+        box = self.addresses.box(self.roster.heat_pumps[to.local].box)
+        alias = self.addresses.alias(provider.id, sender.resource)
+        xml = error("message", incoming.id, alias, box, incoming.error_condition)
+        way = _Way(incoming, now, provider.id, incoming.sender, to.local)
+        return way.forward(xml, "bounce", None, "")
+
+    # --- box to provider --------------------------------------------------------------------------
+
+    def _from_box(self, incoming: Stanza, sender: Jid, to: Jid, heat_pump: HeatPump, now: float) -> Routed:
+        answers = incoming.kind == "iq" and incoming.type in ANSWERS
+        reports = incoming.kind == "message" and incoming.type in ("", "normal", "error")
+        if not (answers or reports) or sender.resource != HEAT_PUMP_RESOURCE or not to.local:
+            return _refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
+        provider = self.roster.providers.get(to.local)
+        if provider is None or not self.roster.grants(provider.id, heat_pump.id, now):
+            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
+        target = full(provider.jid, to.resource)
+        public = self.addresses.heat_pump(heat_pump.id)
+        way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
+        condition = incoming.error_condition if incoming.type == "error" else None
+        payload = _decoded(incoming.children[0]) if len(incoming.children) == 1 else "not one payload"
+        if condition is None and (isinstance(payload, str) or not _is_from_box(payload.pdu, answers)):
+            if not answers:
+                return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
+            condition = Condition.INTERNAL_SERVER_ERROR
+        if condition is not None:
+            xml = error(incoming.kind, incoming.id, public, target, condition)
+            return way.forward(xml, "", way.entry(AuditKind.RESULT, _RESULT, condition), xml)
+        assert isinstance(payload, Payload)
+        xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, xer.encode_payload(payload))
+        result = _result(payload.pdu)
+        audit = way.entry(AuditKind.RESULT, _RESULT, result) if result else None
+        return way.forward(xml, "", audit, xml)
+
+
+_RESULT = Judgement(True, "")
+
+
+def _decoded(element: Element) -> Payload | str:
+    try:
+        return xer.decode_payload(element, strict=True)
+    except xer.MalformedPdu as malformed:
+        return str(malformed)
+
+
+def _result(pdu: Pdu) -> str:
+    """What an answer says of a steering request, for the audit; empty for answers to reading."""
+    match pdu:
+        case ConfirmedResponse(_, WriteResponse(results)):
+            return ", ".join("done" if one is None else one.text for one in results) or "done"
+        case ConfirmedError(_, mms_error):
+            return mms_error.text
+        case Reject(reason):
+            return f"rejected: {reason.name.lower().replace('_', '-')}"
+        case Unconfirmed(InformationReport(VariableList((ObjectName("LastApplError"),)), (first,))):
+            return f"LastApplError: {_add_cause(first)}"
+    return ""
+
+
+def _add_cause(result: object) -> str:
+    value = getattr(result, "value", None)
+    if isinstance(result, DataAccessError) or not isinstance(value, tuple) or not value:
+        return "unreadable"
+    return f"AddCause {getattr(value[-1], 'value', '')!s:.10}"
+
+
+def _is_from_box(pdu: Pdu, answers: bool) -> bool:
+    carrier = Carrier.IQ_RESULT if answers else Carrier.MESSAGE
+    return not is_request(pdu) and carrier in carriers(pdu)
+
+
+def _answer_hub(incoming: Stanza) -> Routed:
+    """An iq for the hub itself: a ping is answered (XEP-0199), nothing else is offered here."""
+    if incoming.type == "get" and len(incoming.children) == 1:
+        namespace, _, name = incoming.children[0].tag.rpartition("}")
+        if (namespace, name) == ("{" + PING_NS, "ping"):
+            return Routed(Outcome.ANSWERED, stanza("iq", "result", incoming.id, incoming.to, incoming.sender))
+    return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "the hub's own address offers no such service")
+
+
+def _refuse(incoming: Stanza, condition: Condition, reason: str) -> Routed:
+    """An error back to the sender; an answer is never answered (RFC 6120, 8.3.1)."""
+    if incoming.type in ANSWERS or not incoming.sender:
+        return Routed(Outcome.DROPPED, reason=reason)
+    return Routed(Outcome.REFUSED, _error_to(incoming, condition), reason=reason)
+
+
+def _error_to(incoming: Stanza, condition: Condition) -> str:
+    return error(incoming.kind, incoming.id, incoming.to, incoming.sender, condition)
