@@ -1,4 +1,4 @@
--- Prosody for the heat pump hub. Works with Prosody 0.12 (Debian 12, Ubuntu 24.04) and newer.
+-- Prosody for the heat pump hub. Works with Prosody 0.12 (Debian 12, Ubuntu 24.04) and 13 (Debian 13).
 --
 -- This file is a template: each @word@ stands for something that differs from place to place. scripts/demo and
 -- scripts/test fill it in by themselves. To use it on a server of your own:
@@ -20,7 +20,7 @@ data_path = "@data_path@"
 pidfile = "@pid_file@"
 -- What `prosodyctl shell` speaks to. Debian: /run/prosody/prosody.sock
 admin_socket = "@admin_socket@"
--- Debian: /var/log/prosody/prosody.log. At level info no stanza and no secret is written; "debug" writes stanzas.
+-- Debian: /var/log/prosody/prosody.log. At level info no stanza is written; "debug" tells who sends to whom.
 log = { info = "@log_file@" }
 -- Files Prosody makes are for its own user only.
 umask = "077"
@@ -39,12 +39,10 @@ c2s_ports = { @client_port@ }
 component_interfaces = { "127.0.0.1" }
 component_ports = { @component_port@ }
 
--- The certificate must name every VirtualHost below and, if you federate, every Component. One certificate per
--- name instead: remove this and set  certificates = "/etc/prosody/certs"
-ssl = {
-    certificate = "@certificate@";
-    key = "@key@";
-}
+-- A folder with pairs NAME.crt and NAME.key; Prosody reads in them which names they are for. Every VirtualHost
+-- below needs one and, if you federate, every Component. Debian: /etc/prosody/certs, filled by
+-- `prosodyctl --root cert import /etc/letsencrypt/live`
+certificates = "@certificates@"
 tls_profile = "intermediate" -- TLS 1.2 and newer
 c2s_require_encryption = true
 
@@ -52,7 +50,7 @@ c2s_require_encryption = true
 -- password to whoever is at the other end.
 authentication = "internal_hashed"
 password_hash = "SHA-256"
-disable_sasl_mechanisms = { "PLAIN", "LOGIN", "DIGEST-MD5" }
+disable_sasl_mechanisms = { "PLAIN", "LOGIN", "DIGEST-MD5", "OAUTHBEARER" }
 -- Accounts are made by the operator only.
 allow_registration = false
 -- Seconds a connection may take to log in.

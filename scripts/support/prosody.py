@@ -98,15 +98,16 @@ class ProsodyServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
         (self.directory / "data").mkdir(exist_ok=True)
-        authority = CertificateAuthority(self.directory)
-        names = [*domains, *component_secrets, "localhost", LOOPBACK]
-        certificate = authority.issue_server(self.directory, "server", names)
-        self.ca_file = authority.certificate_file
         self._ports = (ReservedPort(), ReservedPort())
         self.c2s_port, self.component_port = (port.number for port in self._ports)
         settings = ProsodySettings(
-            self.directory, domains, component_secrets, self.c2s_port, self.component_port, certificate
+            self.directory, domains, component_secrets, self.c2s_port, self.component_port
         )
+        authority = CertificateAuthority(self.directory)
+        settings.certificates.mkdir(exist_ok=True)
+        names = [*domains, *component_secrets, "localhost", LOOPBACK]
+        authority.issue_server(settings.certificates, "server", names)
+        self.ca_file = authority.certificate_file
         self.log_file = settings.log_file
         self._pid_file = settings.pid_file
         self._console = self.directory / "console.log"
@@ -198,7 +199,8 @@ class ProsodyServer:
         if not password or not password.isprintable():
             raise ValueError(f"the password for {jid} must be one line of printable characters")
         made = self._control("adduser", jid, password)
-        if made.returncode != 0 and "already exists" in made.stdout:
+        # 0.12 says "That user already exists", 13 "User exists".
+        if made.returncode != 0 and "exists" in made.stdout:
             made = self._control("passwd", jid, password)
         if made.returncode != 0:
             raise ProsodyError(f"prosodyctl could not make the account {jid}: {made.stdout.strip()}")

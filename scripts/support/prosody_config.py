@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.pki import ServerCertificate
 from support.ports import LOOPBACK
 from support.prosody_install import REPOSITORY, lua_string
 
@@ -33,7 +32,11 @@ class ProsodySettings:
     component_secrets: Mapping[str, str]
     client_port: int
     component_port: int
-    certificate: ServerCertificate
+
+    @property
+    def certificates(self) -> Path:
+        """The folder where the server looks for its certificates and keys."""
+        return self.directory / "certs"
 
     @property
     def pid_file(self) -> Path:
@@ -61,8 +64,7 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
         "client_interface": lua_string(LOOPBACK),
         "client_port": str(settings.client_port),
         "component_port": str(settings.component_port),
-        "certificate": lua_string(str(settings.certificate.certificate_file)),
-        "key": lua_string(str(settings.certificate.key_file)),
+        "certificates": lua_string(str(settings.certificates)),
         "virtual_hosts": "\n".join(f"VirtualHost {lua_string(domain)}" for domain in settings.domains),
         "components": "\n".join(
             f"Component {lua_string(domain)}\n    component_secret = {lua_string(secret)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.prosody import ProsodyServer, ProsodyUnavailableError, find_prosody
+from support.prosody import ProsodyInstall, ProsodyServer, ProsodyUnavailableError, find_prosody
 
 HERE = Path(__file__).parent
 
@@ -24,15 +24,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProsodyServer]:
-    """A running Prosody with `DOMAINS` and `COMPONENTS`. Tests register accounts of names of their own."""
+def prosody_install() -> ProsodyInstall:
+    """Where Prosody is; without one the test is skipped, in CI it fails."""
     try:
-        install = find_prosody()
+        return find_prosody()
     except ProsodyUnavailableError as error:
         if os.environ.get("CI", "").lower() not in ("", "0", "false"):
             pytest.fail(f"no Prosody: {error}")
         pytest.skip(f"no Prosody: {error}")
+
+
+@pytest.fixture(scope="session")
+def prosody(
+    prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProsodyServer]:
+    """A running Prosody with `DOMAINS` and `COMPONENTS`. Tests register accounts of names of their own."""
     component_secrets = {domain: secrets.token_hex(32) for domain in COMPONENTS}
     directory = tmp_path_factory.mktemp("prosody")
-    with ProsodyServer(directory, DOMAINS, component_secrets, install=install) as server:
+    with ProsodyServer(directory, DOMAINS, component_secrets, install=prosody_install) as server:
         yield server

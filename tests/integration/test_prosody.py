@@ -17,7 +17,7 @@ from slixmpp.xmlstream import XMLStream
 
 from support.pki import CertificateAuthority
 from support.ports import LOOPBACK
-from support.prosody import ProsodyError, ProsodyServer, stop_detached
+from support.prosody import ProsodyError, ProsodyInstall, ProsodyServer, stop_detached
 from support.swallow import SwallowingProxy
 
 LOGIN_TIMEOUT = 15.0
@@ -165,8 +165,9 @@ async def test_a_server_of_another_ca_is_not_trusted(prosody: ProsodyServer, tmp
 
 async def test_an_iq_to_a_domain_elsewhere_bounces_because_federation_is_off(prosody: ProsodyServer) -> None:
     async with logged_in(prosody, "homebody@boxes.example.org") as stream:
-        with pytest.raises(IqError):
+        with pytest.raises(IqError) as bounced:
             await stream.plugin["xep_0199"].send_ping(JID("someone@elsewhere.invalid"), timeout=LOGIN_TIMEOUT)
+        assert bounced.value.condition == "not-allowed"
 
 
 async def test_a_component_with_a_wrong_secret_is_refused(prosody: ProsodyServer) -> None:
@@ -211,8 +212,10 @@ async def test_a_silent_cut_is_known_within_30_s_and_what_was_under_way_bounces(
         await busy_line.stop()
 
 
-def test_after_a_kill_it_comes_back_on_the_same_ports_with_its_accounts(tmp_path: Path) -> None:
-    with ProsodyServer(tmp_path / "a folder", ["boxes.example.org"], {}) as server:
+def test_after_a_kill_it_comes_back_on_the_same_ports_with_its_accounts(
+    tmp_path: Path, prosody_install: ProsodyInstall
+) -> None:
+    with ProsodyServer(tmp_path / "a folder", ["boxes.example.org"], {}, install=prosody_install) as server:
         server.register("kept@boxes.example.org", "right")
         before = (server.c2s_port, server.component_port)
         server.kill()
@@ -234,8 +237,10 @@ def test_after_a_kill_it_comes_back_on_the_same_ports_with_its_accounts(tmp_path
     assert not server.is_running()
 
 
-async def test_a_detached_server_is_stopped_from_its_folder_alone(tmp_path: Path) -> None:
-    server = ProsodyServer(tmp_path, ["boxes.example.org"], {}, detached=True)
+async def test_a_detached_server_is_stopped_from_its_folder_alone(
+    tmp_path: Path, prosody_install: ProsodyInstall
+) -> None:
+    server = ProsodyServer(tmp_path, ["boxes.example.org"], {}, install=prosody_install, detached=True)
     server.start()
     try:
         server.close()
@@ -247,25 +252,33 @@ async def test_a_detached_server_is_stopped_from_its_folder_alone(tmp_path: Path
         server.stop()
 
 
-def test_nothing_in_the_folder_is_for_others_and_the_log_knows_no_secret(tmp_path: Path) -> None:
+async def test_nothing_in_the_folder_is_for_others_and_the_log_knows_no_secret(
+    tmp_path: Path, prosody_install: ProsodyInstall
+) -> None:
     secret = "component-secret-of-this-test"
-    with ProsodyServer(tmp_path / "server", ["boxes.example.org"], {"hub.example.org": secret}) as server:
+    domains, secrets_of = ["boxes.example.org"], {"hub.example.org": secret}
+    with ProsodyServer(tmp_path / "server", domains, secrets_of, install=prosody_install) as server:
         server.register("private@boxes.example.org", "password-of-this-test")
+        stream = client(server, "private@boxes.example.org", "password-of-this-test")
+        stream.connect(LOOPBACK, server.c2s_port)
+        assert await event_of(stream, "session_start", "failed_all_auth") == "session_start"
+        async with connected(server, "hub.example.org"):
+            stream.abort()
         logged = server.log_file.read_text()
         assert "Hello and welcome" in logged
         assert secret not in logged
         assert "password-of-this-test" not in logged
         assert server.directory.stat().st_mode & 0o777 == 0o700
-        for name in ("prosody.cfg.lua", "server.key"):
+        for name in ("prosody.cfg.lua", "certs/server.key"):
             assert (server.directory / name).stat().st_mode & 0o777 == 0o600
-        accounts = list((server.directory / "data").rglob("private.dat"))
+        accounts = list((server.directory / "data").glob("*/accounts/private.dat"))
         assert len(accounts) == 1
         assert accounts[0].stat().st_mode & 0o077 == 0
         assert "password-of-this-test" not in accounts[0].read_text()
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
-    server = ProsodyServer(tmp_path, ["boxes.example.org"], {})
+def test_a_server_that_cannot_start_says_why(tmp_path: Path, prosody_install: ProsodyInstall) -> None:
+    server = ProsodyServer(tmp_path, ["boxes.example.org"], {}, install=prosody_install)
     try:
         (tmp_path / "prosody.cfg.lua").write_text("this is no configuration")
         with pytest.raises(ProsodyError, match=r"ended while starting(?s:.*)prosody\.cfg\.lua:1"):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from support.pki import ServerCertificate
 from support.prosody_config import ProsodySettings, render
 from support.prosody_install import ProsodyUnavailableError, find_prosody, lua_string
 
@@ -19,7 +18,6 @@ def settings(tmp_path: Path) -> ProsodySettings:
         component_secrets={"hub.example.org": "s1", "ops.hub.example.org": "s2"},
         client_port=15222,
         component_port=15347,
-        certificate=ServerCertificate(tmp_path / "server.crt", tmp_path / "server.key"),
     )
 
 
