@@ -1,0 +1,26 @@
+"""Who asked for what and what became of it: append-only, hash-chained, committed before it takes effect."""
+
+from hub.audit.entry import OPERATOR_CHAIN, AuditEntry, AuditKind
+from hub.audit.flood import RefusalCounter
+from hub.audit.log import AUDIT_SCHEMA, AuditClosed, AuditError, AuditFull, AuditLog
+from hub.audit.query import AuditFilter, AuditReader, StoredEntry
+from hub.audit.verification import Finding, Head, Verification, verify
+
+__all__ = [
+    "AUDIT_SCHEMA",
+    "OPERATOR_CHAIN",
+    "AuditClosed",
+    "AuditEntry",
+    "AuditError",
+    "AuditFilter",
+    "AuditFull",
+    "AuditKind",
+    "AuditLog",
+    "AuditReader",
+    "Finding",
+    "Head",
+    "RefusalCounter",
+    "StoredEntry",
+    "Verification",
+    "verify",
+]

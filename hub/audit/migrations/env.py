@@ -1,0 +1,11 @@
+"""Runs the audit's migrations on the connection that ``hub.database.Schema`` hands over."""
+
+from alembic import context
+
+from hub.audit.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+)
+with context.begin_transaction():
+    context.run_migrations()

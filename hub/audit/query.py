@@ -1,0 +1,100 @@
+"""Reads the audit: filtered, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hub.audit.entry import AuditEntry, AuditKind
+from hub.audit.log import AUDIT_SCHEMA
+from hub.audit.models import EntryRow
+from hub.database import open_engine, reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are wanted; None: any. ``since`` in seconds since 1970 UTC."""
+
+    heat_pump: str | None = None
+    provider: str | None = None
+    kind: AuditKind | None = None
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry, its place in the whole audit (``id``) and in its chain."""
+
+    id: int
+    chain: str
+    seq: int
+    entry: AuditEntry
+
+
+class AuditReader:
+    """Reads beside whoever writes. Make it with ``open``, end it with ``close``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+
+    @classmethod
+    async def open(cls, url: str) -> AuditReader:
+        """Raises SchemaError if the database is missing or its schema is not this program's."""
+        engine = open_engine(url)
+        try:
+            await AUDIT_SCHEMA.check(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._engine.dispose()
+
+    async def newest(self, wanted: AuditFilter, limit: int) -> list[StoredEntry]:
+        """The last ``limit`` entries wanted, oldest first."""
+        found = await self._fetch(_select(wanted).order_by(EntryRow.id.desc()).limit(limit))
+        return found[::-1]
+
+    async def after(self, wanted: AuditFilter, id_: int, limit: int) -> list[StoredEntry]:
+        """The first ``limit`` entries wanted that were written after the one with ``id_``, oldest first."""
+        return await self._fetch(_select(wanted).where(EntryRow.id > id_).order_by(EntryRow.id).limit(limit))
+
+    async def _fetch(self, question: Any) -> list[StoredEntry]:
+        async with self._reading.connect() as connection:
+            rows = (await connection.execute(question)).mappings().all()
+        return [_stored(row) for row in rows]
+
+
+def _select(wanted: AuditFilter) -> Any:
+    question = select(EntryRow.__table__)
+    for column, value in (
+        (EntryRow.heat_pump, wanted.heat_pump),
+        (EntryRow.provider, wanted.provider),
+        (EntryRow.kind, wanted.kind.value if wanted.kind else None),
+    ):
+        if value is not None:
+            question = question.where(column == value)
+    return question if wanted.since is None else question.where(EntryRow.at >= wanted.since)
+
+
+def _stored(row: RowMapping) -> StoredEntry:
+    entry = AuditEntry(
+        at=row["at"],
+        kind=AuditKind(row["kind"]),
+        provider=row["provider"],
+        provider_jid=row["provider_jid"],
+        heat_pump=row["heat_pump"],
+        box=row["box"],
+        stanza_id=row["stanza_id"],
+        service=row["service"],
+        references=tuple(row["references"].split()),
+        detail=row["detail"],
+        actor=row["actor"],
+    )
+    return StoredEntry(row["id"], row["chain"], row["seq"], entry)

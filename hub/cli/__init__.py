@@ -1,0 +1,46 @@
+"""The operator's command line, ``hphub``: one file per noun."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.audit import audit_commands
+from hub.cli.context import HubGroup, config_option
+from hub.cli.grant import grant_commands
+from hub.cli.heatpump import heatpump_commands
+from hub.cli.init import init_command
+from hub.cli.provider import provider_commands
+from hub.cli.run import run_command
+
+
+@click.group(cls=HubGroup)
+@config_option
+@click.version_option(package_name="heat-pump-hub")
+def main() -> None:
+    """The heat pump hub: who may read and steer which heat pump.
+
+    A change is in force when its command returns.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing.
+
+    \b
+    A first session:
+      hphub init --domain hub.example.org
+      hphub run
+      hphub heatpump add hp0001 --box box0001@boxes.example.org
+      hphub provider add agg --jid control@aggregator.example
+      hphub grant add agg hp0001 --right read --until 30d
+      hphub heatpump list
+      hphub audit
+    """
+
+
+for command in (
+    init_command,
+    run_command,
+    heatpump_commands,
+    provider_commands,
+    grant_commands,
+    audit_commands,
+):
+    main.add_command(command)

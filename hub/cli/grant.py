@@ -1,0 +1,179 @@
+"""``hphub grant``: who may do what with which heat pump."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from hub.audit import AuditEntry, AuditKind
+from hub.cli.context import change, config_option, json_option, now, operator, read
+from hub.cli.output import show_json, show_table
+from hub.cli.times import When, local_time, utc_time
+from hub.registry import GrantRecord, NewGrant, add_grant, list_grants, revoke_grant, revoke_grants_between
+from hub.roster import Right
+
+NONE_YET = "No grants. Give one: hphub grant add PROVIDER HEATPUMP --right read --until 30d"
+NONE_LEFT = f"{NONE_YET}\nEnded ones are shown by --all."
+
+
+@click.group("grant")
+def grant_commands() -> None:
+    """Grants: what a provider may do with a heat pump, and how long. Without one he cannot even see it."""
+
+
+@grant_commands.command("add")
+@click.argument("provider")
+@click.argument("heatpump")
+@click.option(
+    "--right", "rights", multiple=True, required=True, type=click.Choice(list(Right), case_sensitive=False),
+    help="What is allowed; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--scope", "scope", multiple=True, metavar="PATTERN",
+    help="Only these references: LD/*, LD/LN.*, LD/LN.DO or LD/LN.DO.*; may be repeated; for all rights.",
+)  # fmt: skip
+@click.option(
+    "--from", "valid_from", type=When(1), help="When it begins, e.g. 2027-01-01 or 12h.  [default: now]"
+)
+@click.option("--until", type=When(1), help="When it ends, e.g. 2027-12-31T18:00 or 30d.  [default: never]")
+@click.option("--purpose", default="", help="What for, e.g. 'load shifting'.")
+@click.option("--ground", default="", help="On what ground, e.g. 'consent of the owner, 2026-11-02'.")
+@json_option
+@config_option
+def add(as_json: bool, **given: Any) -> None:
+    """Give PROVIDER rights on HEATPUMP. In force when the command returns.
+
+    \b
+    Examples:
+      hphub grant add agg hp0001 --right read --until 30d
+      hphub grant add agg hp0001 --right control --scope 'HP/RlyGGIO1.*' --until 2027-03-01
+    """
+    new = NewGrant(
+        provider=given["provider"],
+        heat_pump=given["heatpump"],
+        rights=[Right(right) for right in given["rights"]],
+        giver=operator(),
+        scope=given["scope"],
+        valid_from=given["valid_from"],
+        until=given["until"],
+        purpose=given["purpose"],
+        ground=given["ground"],
+    )
+    at = now()
+    record = change(add_grant, lambda record: _entry("grant add", record), new, now=at)
+    if as_json:
+        show_json(grant_json(record, at))
+        return
+    end = f"until {local_time(record.until)}" if record.until is not None else "without end"
+    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.heat_pump}, {end}.")
+
+
+@grant_commands.command("list")
+@click.option("--provider", help="Only this provider's.")
+@click.option("--heatpump", help="Only for this heat pump.")
+@click.option("--all", "ended", is_flag=True, help="Also those that are revoked or have expired.")
+@json_option
+@config_option
+def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool) -> None:
+    """List grants that are in force or will be.
+
+    \b
+    Example:
+      hphub grant list --heatpump hp0001 --all
+    """
+    at = now()
+    found = read(list_grants, provider=provider, heat_pump=heatpump, now=at, ended=ended)
+    if as_json:
+        show_json([grant_json(record, at) for record in found])
+        return
+    show_grants(found, at, empty=NONE_YET if ended else NONE_LEFT)
+
+
+@grant_commands.command("revoke")
+@click.argument("which", nargs=-1, required=True, metavar="KEY | PROVIDER HEATPUMP")
+@config_option
+def revoke(which: tuple[str, ...]) -> None:
+    """Revoke one grant by its key, or all that PROVIDER holds on HEATPUMP. In force when the command returns.
+
+    \b
+    Examples:
+      hphub grant revoke 12
+      hphub grant revoke agg hp0001
+    """
+    match which:
+        case (key,) if key.isascii() and key.isdigit():
+            records = change(_revoke_one, _entry_of_all, int(key), now=now())
+        case (provider, heat_pump):
+            records = change(revoke_grants_between, _entry_of_all, provider, heat_pump, now=now())
+        case _:
+            raise click.UsageError(
+                "name a grant by its key (a number, see `hphub grant list`), or a provider and a heat pump"
+            )
+    for record in records:
+        click.echo(
+            f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.heat_pump}."
+        )
+
+
+def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
+    """Print grants as a table."""
+    show_table(
+        ("key", "provider", "heat pump", "rights", "scope", "from", "until", "state", "purpose", "giver"),
+        [
+            [
+                str(one.key), one.provider, one.heat_pump, _rights(one), ", ".join(one.scope) or "everything",
+                local_time(one.begins), local_time(one.until), one.state(at), one.purpose, one.giver,
+            ]
+            for one in found
+        ],
+        empty=empty,
+    )  # fmt: skip
+
+
+def grant_json(record: GrantRecord, at: float) -> dict[str, Any]:
+    """A grant for programs; ``until`` null is without end, an empty scope is everything."""
+    return {
+        "key": record.key,
+        "provider": record.provider,
+        "heatpump": record.heat_pump,
+        "rights": sorted(record.rights),
+        "scope": list(record.scope),
+        "from": utc_time(record.begins),
+        "until": utc_time(record.until),
+        "state": record.state(at),
+        "purpose": record.purpose,
+        "ground": record.ground,
+        "giver": record.giver,
+        "created": utc_time(record.created),
+        "revoked": utc_time(record.revoked_at),
+    }
+
+
+def _revoke_one(session: Session, key: int, *, now: float) -> list[GrantRecord]:
+    return [revoke_grant(session, key, now=now)]
+
+
+def _rights(record: GrantRecord) -> str:
+    return ", ".join(right for right in Right if right in record.rights)
+
+
+def _entry_of_all(records: Sequence[GrantRecord]) -> AuditEntry:
+    keys = ", ".join(str(record.key) for record in records)
+    return _entry("grant revoke", records[0], f"grants {keys}" if len(records) > 1 else "")
+
+
+def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
+    until = f" until {utc_time(record.until)}" if record.until is not None else ""
+    return AuditEntry(
+        at=now(),
+        kind=AuditKind.OPERATOR,
+        provider=record.provider,
+        heat_pump=record.heat_pump,
+        service=service,
+        references=record.scope,
+        detail=detail or f"grant {record.key}: {_rights(record)}{until}",
+        actor=operator(),
+    )

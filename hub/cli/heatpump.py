@@ -1,0 +1,193 @@
+"""``hphub heatpump``: which heat pumps the hub knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from hub.audit import AuditEntry, AuditKind
+from hub.cli.context import (
+    change,
+    config_option,
+    confirm,
+    json_option,
+    load_config,
+    now,
+    operator,
+    read,
+    yes_option,
+)
+from hub.cli.grant import grant_json, show_grants
+from hub.cli.output import show_json, show_record, show_table
+from hub.cli.times import local_time, utc_time
+from hub.registry import (
+    GrantRecord,
+    HeatPumpRow,
+    Presence,
+    PresenceState,
+    add_heat_pump,
+    get_heat_pump,
+    list_grants,
+    list_heat_pumps,
+    live_routers,
+    presence,
+    remove_heat_pump,
+)
+from hub.roster import HeatPump
+
+NONE_YET = "No heat pumps yet. Add one: hphub heatpump add hp0001 --box box0001@boxes.example.org"
+
+
+@click.group("heatpump")
+def heatpump_commands() -> None:
+    """Heat pumps: each is reached at ID@HUB-DOMAIN and stands for a box with an account of its own."""
+
+
+@heatpump_commands.command("add")
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--box", required=True, metavar="JID", help="The box's account, on any XMPP domain but the hub's."
+)
+@click.option("--note", default="", help="A line for people, e.g. where it stands.")
+@config_option
+def add(id_: str, box: str, note: str) -> None:
+    """Add a heat pump. Nobody may use it before `hphub grant add`.
+
+    \b
+    Example:
+      hphub heatpump add hp0001 --box box0001@boxes.example.org
+    """
+    row = change(
+        add_heat_pump,
+        lambda row: _entry("heatpump add", row, f"box {row.box}"),
+        HeatPump(id_, box),
+        hub_domain=load_config().domain,
+        now=now(),
+        note=note,
+    )
+    click.echo(f"Heat pump {row.id} added, its box is {row.box}.")
+
+
+@heatpump_commands.command("list")
+@json_option
+@config_option
+def list_(as_json: bool) -> None:
+    """List all heat pumps and whether their boxes are online.
+
+    Unknown means that the hub has not heard of the box since it started, or that no router is running.
+
+    \b
+    Example:
+      hphub heatpump list --json
+    """
+    found = read(_with_presence, now())
+    if as_json:
+        show_json([_json(row, state) for row, state in found])
+        return
+    show_table(
+        ("id", "box", "presence", "since", "note"),
+        [[row.id, row.box, _state(state), local_time(_since(state)), row.note] for row, state in found],
+        empty=NONE_YET,
+    )
+
+
+@heatpump_commands.command("show")
+@click.argument("id_", metavar="ID")
+@json_option
+@config_option
+def show(id_: str, as_json: bool) -> None:
+    """Show one heat pump with its grants.
+
+    \b
+    Example:
+      hphub heatpump show hp0001
+    """
+    at = now()
+    row, state, granted = read(_one, id_, at)
+    if as_json:
+        show_json({**_json(row, state), "grants": [grant_json(grant, at) for grant in granted]})
+        return
+    show_record(
+        {
+            "id": row.id,
+            "box": row.box,
+            "presence": _state(state),
+            "since": local_time(_since(state)),
+            "note": row.note,
+            "added": local_time(row.created),
+        }
+    )
+    click.echo()
+    show_grants(
+        granted, at, empty=f"No grants. Give one: hphub grant add PROVIDER {row.id} --right read --until 30d"
+    )
+
+
+@heatpump_commands.command("remove")
+@click.argument("id_", metavar="ID")
+@yes_option
+@config_option
+def remove(id_: str, yes: bool) -> None:
+    """Remove a heat pump; its grants end with it.
+
+    \b
+    Example:
+      hphub heatpump remove hp0001 --yes
+    """
+    granted = read(_one, id_, now())[2]
+    confirm(f"Remove heat pump {id_} and its {len(granted)} grants?", yes)
+    _, ended = change(
+        remove_heat_pump,
+        lambda removed: _entry("heatpump remove", removed[0], f"{removed[1]} grants ended"),
+        id_,
+        now=now(),
+    )
+    click.echo(f"Heat pump {id_} removed; {ended} grants ended.")
+
+
+def _with_presence(session: Session, at: float) -> list[tuple[HeatPumpRow, Presence | None]]:
+    known = _known_presence(session, at)
+    return [(row, known.get(row.id)) for row in list_heat_pumps(session)]
+
+
+def _one(session: Session, id_: str, at: float) -> tuple[HeatPumpRow, Presence | None, list[GrantRecord]]:
+    row = get_heat_pump(session, id_)
+    return row, _known_presence(session, at).get(id_), list_grants(session, heat_pump=id_, now=at)
+
+
+def _known_presence(session: Session, at: float) -> dict[str, Presence]:
+    """What the routers keep up to date: without a live one, nothing is known."""
+    return {one.heat_pump: one for one in presence(session)} if live_routers(session, at) else {}
+
+
+def _state(state: Presence | None) -> str:
+    return (state.state if state else PresenceState.UNKNOWN).value
+
+
+def _since(state: Presence | None) -> float | None:
+    return state.since if state else None
+
+
+def _json(row: HeatPumpRow, state: Presence | None) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "box": row.box,
+        "presence": _state(state),
+        "since": utc_time(_since(state)),
+        "note": row.note,
+        "created": utc_time(row.created),
+    }
+
+
+def _entry(service: str, row: HeatPumpRow, detail: str) -> AuditEntry:
+    return AuditEntry(
+        at=now(),
+        kind=AuditKind.OPERATOR,
+        heat_pump=row.id,
+        box=row.box,
+        service=service,
+        detail=detail,
+        actor=operator(),
+    )

@@ -1,0 +1,157 @@
+"""``hphub init``: makes a hub's folder, or brings its databases to this program's schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from hub.audit import AUDIT_SCHEMA
+from hub.cli.context import CommandFailed
+from hub.config import CONFIG_NAME, HubConfig, read_secret
+from hub.registry import REGISTRY_SCHEMA
+
+SECRET_OCTETS = 32
+"""Octets of a component secret: beyond any guessing."""
+
+_TEMPLATE = """\
+# The heat pump hub. Relative paths and database files start at this folder.
+
+# The hub's XMPP domain: heat pumps are addressed as ID@{plain_domain}/IEC.
+domain: {domain}
+
+# This router's name in the registry and the audit. Several routers of one hub need one each.
+router_name: router
+
+xmpp:
+  # Where the XMPP server takes components (XEP-0114).
+  host: {host}
+  component_port: {port}
+
+secrets:
+  # The component secret, one line, mode 0600; the XMPP server's configuration holds the same.
+  router: secrets/router
+
+databases:
+  registry: sqlite:///registry.db
+  audit: sqlite:///audit.db
+
+# debug, info, warning or error
+log_level: info
+
+presence:
+  # After its start the hub asks every box for its presence: this many a second.
+  pace: 200
+"""
+
+
+@click.command("init")
+@click.option("--domain", help="The hub's XMPP domain, e.g. hub.example.org; needed for a new hub.")
+@click.option(
+    "--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), show_default="here",
+    help="The folder to make it in.",
+)  # fmt: skip
+@click.option("--xmpp-host", help="Where the XMPP server takes components.  [default: 127.0.0.1]")
+@click.option("--component-port", type=click.IntRange(1, 65535), help="On which port.  [default: 5347]")
+@click.option("--show-secrets", is_flag=True, help="Print the component secret in the next steps.")
+def init_command(
+    domain: str | None, folder: Path, xmpp_host: str | None, component_port: int | None, show_secrets: bool
+) -> None:
+    """Make a hub: its folder, hub.yaml, a component secret and the databases.
+
+    In a folder that has a hub it only brings the databases to this program's schema.
+
+    \b
+    Example:
+      hphub init --domain hub.example.org --dir hub
+    """
+    folder = folder.absolute()
+    path = folder / CONFIG_NAME
+    with _private_files():
+        if path.exists():
+            config = HubConfig.load(path)
+            _require_same(path, "domain", domain, config.domain)
+            _require_same(path, "xmpp.host", xmpp_host, config.xmpp.host)
+            _require_same(path, "xmpp.component_port", component_port, config.xmpp.component_port)
+            upgraded = asyncio.run(_upgrade(config))
+            click.echo(
+                f"{folder} has a hub; its databases {'were upgraded' if upgraded else 'are up to date'}."
+            )
+            return
+        if domain is None:
+            raise click.UsageError("a new hub needs --domain, e.g. --domain hub.example.org")
+        config = _make(path, domain, xmpp_host or "127.0.0.1", component_port or 5347)
+        asyncio.run(_upgrade(config))
+    _show_next_steps(path, config, show_secrets)
+
+
+def _require_same(path: Path, key: str, given: object, has: object) -> None:
+    if given is not None and given != has:
+        raise CommandFailed(f"{path} has {key}: {has} already; init changes no hub: edit that file")
+
+
+def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
+    folder = path.parent
+    values = {"domain": domain, "xmpp": {"host": host, "component_port": port}}
+    try:
+        checked = HubConfig.model_validate(values, context={"folder": folder})
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = folder / "secrets" / "router"
+    secret.parent.mkdir(mode=0o700, exist_ok=True)
+    if not secret.exists():
+        secret.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
+    text = _TEMPLATE.format(
+        plain_domain=checked.domain, domain=json.dumps(checked.domain), host=json.dumps(host), port=port
+    )
+    path.write_text(text, encoding="utf-8")
+    return HubConfig.load(path)
+
+
+async def _upgrade(config: HubConfig) -> bool:
+    registry = await REGISTRY_SCHEMA.upgrade(config.databases.registry)
+    audit = await AUDIT_SCHEMA.upgrade(config.databases.audit)
+    return registry or audit
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Whatever is made meanwhile belongs to the user alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _show_next_steps(path: Path, config: HubConfig, show_secrets: bool) -> None:
+    secret_file = config.secrets.router
+    secret = read_secret(secret_file) if show_secrets else f"the line in {secret_file}"
+    click.echo(
+        f"""\
+Made a hub for {config.domain} in {path.parent}.
+
+Next:
+1. Put this into the Prosody configuration, see that its component_ports has {config.xmpp.component_port},
+   and restart Prosody:
+
+     Component "{config.domain}"
+         component_secret = "{secret}"
+
+   The secret is kept in {secret_file}.
+2. Start the hub:
+     hphub run --config {path}
+3. In another terminal, add a heat pump and a provider and let them meet:
+     export HPHUB_CONFIG={path}
+     hphub heatpump add hp0001 --box box0001@boxes.example.org
+     hphub provider add agg --jid control@aggregator.example
+     hphub grant add agg hp0001 --right read --until 30d"""
+    )

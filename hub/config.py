@@ -1,0 +1,186 @@
+"""What ``hub.yaml`` says: read once, checked wholly, every path made absolute."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from slixmpp.jid import JID, InvalidJID
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+CONFIG_NAME = "hub.yaml"
+CONFIG_VARIABLE = "HPHUB_CONFIG"
+SYSTEM_CONFIG = Path("/etc/heat-pump-hub") / CONFIG_NAME
+
+MAX_PRESENCE_PACE = 10_000
+"""Presence stanzas per second: several times what one component link carries (measured: 1,500 to 4,000)."""
+MIN_SECRET_LENGTH = 16
+"""Characters of a component secret: fewer can be guessed by whoever reaches the component port."""
+MAX_SECRET_LENGTH = 1024
+"""Characters read from a secret file: more is not a secret but a wrong file."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the file, the key and what to do."""
+
+
+def _domain(text: str) -> str:
+    try:
+        jid = JID(text)
+    except InvalidJID:
+        raise ValueError(f"{text!r} is not a domain name") from None
+    if jid.user or jid.resource or not jid.domain:
+        raise ValueError(f"{text!r} is not a domain name: write it without user and resource")
+    return str(jid.domain)
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return Path(info.context["folder"]) if info.context else Path.cwd()
+
+
+def _absolute_path(path: Path, info: ValidationInfo) -> Path:
+    return _folder(info) / path
+
+
+def _database_url(text: str, info: ValidationInfo) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("not a database URL: write e.g. sqlite:///registry.db") from None
+    if url.drivername not in ("sqlite", "sqlite+aiosqlite") or not url.database:
+        raise ValueError("only SQLite files are supported: write e.g. sqlite:///registry.db")
+    absolute = url.set(drivername="sqlite+aiosqlite", database=str(_folder(info) / url.database))
+    return absolute.render_as_string(hide_password=False)
+
+
+DomainName = Annotated[str, AfterValidator(_domain)]
+FilePath = Annotated[Path, AfterValidator(_absolute_path)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class XmppSection(_Section):
+    """Where the XMPP server takes components (XEP-0114)."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    component_port: int = Field(default=5347, ge=1, le=65535)
+
+
+class SecretsSection(_Section):
+    """Files that hold the component secrets, one line each, mode 0600."""
+
+    router: FilePath = Path("secrets/router")
+
+
+class DatabasesSection(_Section):
+    """SQLite files; a relative one lies beside hub.yaml."""
+
+    registry: DatabaseUrl = "sqlite:///registry.db"
+    audit: DatabaseUrl = "sqlite:///audit.db"
+
+
+class PresenceSection(_Section):
+    """How fast the hub asks its boxes for their presence after it started."""
+
+    pace: int = Field(default=200, ge=1, le=MAX_PRESENCE_PACE, description="stanzas per second")
+
+
+class HubConfig(_Section):
+    """The whole of hub.yaml."""
+
+    domain: DomainName
+    router_name: str = Field(default="router", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    xmpp: XmppSection = XmppSection()
+    secrets: SecretsSection = Field(default_factory=SecretsSection)
+    databases: DatabasesSection = Field(default_factory=DatabasesSection)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    presence: PresenceSection = PresenceSection()
+
+    @classmethod
+    def load(cls, path: Path) -> HubConfig:
+        """Read ``path``; relative paths in it start at its folder.
+
+        Raises ConfigError, which names the file and every wrong key.
+        """
+        try:
+            data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path} does not exist: make a hub with `hphub init --domain DOMAIN`"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path} is not YAML: {error}") from None
+        if not isinstance(data, dict):
+            raise ConfigError(f"{path} is not a list of `key: value` lines")
+        with_sections = {
+            "secrets": {},
+            "databases": {},
+            **data,
+        }  # their defaults too are paths beside hub.yaml
+        try:
+            return cls.model_validate(with_sections, context={"folder": path.absolute().parent})
+        except ValidationError as error:
+            raise ConfigError("\n".join(_complaint(path, one) for one in error.errors())) from None
+
+    def router_secret(self) -> str:
+        """The secret of the component ``domain``. Raises ConfigError if others can read its file."""
+        return read_secret(self.secrets.router)
+
+
+def _complaint(path: Path, error: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{path}: {key}: no such key"
+    if error["type"] == "missing":
+        return f"{path}: {key}: missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{path}: {key}: {message}"
+
+
+def read_secret(path: Path) -> str:
+    """The one line in a secret file. Raises ConfigError if it is missing, readable by others or too short."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise ConfigError(f"{path} has mode {mode:04o}, others may read it: chmod 600 {path}")
+            secret = file.read(MAX_SECRET_LENGTH + 1).decode("utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: it must hold the component secret in one line") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    if not MIN_SECRET_LENGTH <= len(secret) <= MAX_SECRET_LENGTH or "\n" in secret:
+        raise ConfigError(
+            f"{path} must hold one line of {MIN_SECRET_LENGTH} to {MAX_SECRET_LENGTH} characters,"
+            " the component secret"
+        )
+    return secret
+
+
+def find_config(given: Path | None, environment: Mapping[str, str], working_folder: Path) -> Path:
+    """The configuration file of a command: what was given, else ``HPHUB_CONFIG``, ./hub.yaml, the system's.
+
+    Raises ConfigError if there is none.
+    """
+    if given is not None:
+        return given
+    if named := environment.get(CONFIG_VARIABLE):
+        return Path(named)
+    for candidate in (working_folder / CONFIG_NAME, SYSTEM_CONFIG):
+        if candidate.exists():
+            return candidate
+    raise ConfigError(
+        f"no {CONFIG_NAME} in this folder and no {SYSTEM_CONFIG}: go to the hub's folder, name the file with"
+        f" --config or {CONFIG_VARIABLE}, or make a hub with `hphub init --domain DOMAIN`"
+    )

@@ -1,0 +1,128 @@
+"""What the hub's SQLite databases have in common: how they are opened and how their schema is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT_MS = 10_000
+"""Milliseconds a writer waits for another process's transaction; ours last milliseconds."""
+
+_BEGIN = "hub_begin"
+
+
+class SchemaError(Exception):
+    """The database is missing, or its schema is not this program's; the message says what to do."""
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine whose transactions take SQLite's write lock at their start (``BEGIN IMMEDIATE``).
+
+    So concurrent processes change the database one after the other, in the order of their commits.
+    ``reading()`` gives the view of it that takes no lock.
+    """
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine for transactions that only read one consistent state, beside any writer."""
+    return engine.execution_options(**{_BEGIN: "BEGIN DEFERRED"})
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own: _begin does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # committed means on the disk
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One Alembic line: ``what`` names the database for people, ``scripts`` is ``package:folder``."""
+
+    what: str
+    scripts: str
+
+    async def upgrade(self, url: str) -> bool:
+        """Bring the database to this program's schema, making the file if need be; True if anything changed.
+
+        Raises SchemaError if the database is newer than this program.
+        """
+        engine = open_engine(url)
+        try:
+            async with engine.begin() as connection:
+                return await connection.run_sync(self._upgrade)
+        finally:
+            await engine.dispose()
+
+    async def check(self, engine: AsyncEngine) -> None:
+        """Raise SchemaError unless the database has exactly this program's schema."""
+        file = engine.url.database
+        if not _exists(file):
+            raise SchemaError(f"the {self.what} database {file} does not exist: run `hphub init`")
+        try:
+            async with reading(engine).connect() as connection:
+                found = await connection.run_sync(_found)
+        except DatabaseError as error:
+            raise SchemaError(f"the {self.what} database {file} cannot be read: {error.orig}") from None
+        if found == self._wanted():
+            return
+        if found is not None and not self._knows(found):
+            raise SchemaError(self._newer(found))
+        raise SchemaError(f"the {self.what} database has an older schema: stop the hub and run `hphub init`")
+
+    def _upgrade(self, connection: Connection) -> bool:
+        found = _found(connection)
+        if found == self._wanted():
+            return False
+        if found is not None and not self._knows(found):
+            raise SchemaError(self._newer(found))
+        config = self._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return True
+
+    def _newer(self, found: str) -> str:
+        return f"the {self.what} database was made by a newer hub (schema {found}): update this program"
+
+    def _wanted(self) -> str | None:
+        return ScriptDirectory.from_config(self._config()).get_current_head()
+
+    def _knows(self, revision: str) -> bool:
+        try:
+            return ScriptDirectory.from_config(self._config()).get_revision(revision) is not None
+        except CommandError:
+            return False
+
+    def _config(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", self.scripts)
+        return config
+
+
+def _exists(file: str | None) -> bool:
+    return file is not None and Path(file).exists()
+
+
+def _found(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,181 @@
+"""Grants: given, listed, revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, select, update
+from sqlalchemy.orm import Session
+
+from hub.registry.errors import InvalidInput, NotFound
+from hub.registry.lookup import get_heat_pump, get_provider
+from hub.registry.models import GrantRow, HeatPumpRow, ProviderRow
+from hub.registry.naming import checked_text
+from hub.registry.rights import rights_of, scope_of, stored_rights, stored_scope
+from hub.registry.routers import next_revision
+from hub.registry.scope import checked_scope
+from hub.roster import Right
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRecord:
+    """A grant with all that is known of it, for people. Times are seconds since 1970 UTC."""
+
+    key: int
+    provider: str
+    heat_pump: str
+    rights: frozenset[Right]
+    scope: tuple[str, ...]
+    valid_from: float | None
+    until: float | None
+    purpose: str
+    ground: str
+    giver: str
+    created: float
+    revoked_at: float | None
+
+    @property
+    def begins(self) -> float:
+        """When it begins or began: with its giving if no other time was set."""
+        return self.created if self.valid_from is None else self.valid_from
+
+    def state(self, now: float) -> str:
+        """``revoked``, ``expired``, ``not yet`` or ``live`` at ``now``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.until is not None and self.until <= now:
+            return "expired"
+        return "live" if self.valid_from is None or self.valid_from <= now else "not yet"
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """What an operator grants, from ``valid_from`` (None: at once) until ``until`` (None: no end)."""
+
+    provider: str
+    heat_pump: str
+    rights: Collection[Right]
+    giver: str
+    scope: Collection[str] = ()
+    valid_from: float | None = None
+    until: float | None = None
+    purpose: str = ""
+    ground: str = ""
+
+
+def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
+    """Give a provider rights on a heat pump.
+
+    Raises NotFound for either of them; InvalidInput for no rights, a wrong scope, or an end that lies before
+    the start or in the past.
+    """
+    rights = stored_rights(new.rights)
+    if not rights:
+        raise InvalidInput(f"a grant needs a right: one of {', '.join(Right)}")
+    if new.until is not None and new.until <= max(now, new.valid_from or now):
+        raise InvalidInput("the grant would end before it begins, or has ended already: choose a later end")
+    row = GrantRow(
+        provider_pk=get_provider(session, new.provider).pk,
+        heat_pump_pk=get_heat_pump(session, new.heat_pump).pk,
+        rights=rights,
+        scope=stored_scope(checked_scope(new.scope)),
+        valid_from=new.valid_from,
+        until=new.until,
+        purpose=checked_text(new.purpose, "purpose"),
+        ground=checked_text(new.ground, "ground"),
+        giver=new.giver,
+        created=now,
+        revoked_at=None,
+        revision=next_revision(session),
+    )
+    session.add(row)
+    session.flush()
+    return get_grant(session, row.pk)
+
+
+def get_grant(session: Session, key: int) -> GrantRecord:
+    """The grant with this key, also a revoked one. Raises NotFound."""
+    row = session.execute(_records().where(GrantRow.pk == key)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no grant {key}: `hphub grant list` shows all")
+    return _record(row)
+
+
+def list_grants(
+    session: Session,
+    *,
+    provider: str | None = None,
+    heat_pump: str | None = None,
+    now: float,
+    ended: bool = False,
+) -> list[GrantRecord]:
+    """The grants of a provider, for a heat pump or all, by key; with ``ended`` also revoked and expired ones.
+
+    Without ``ended`` an id nobody has raises NotFound; with it, grants of removed ones are found too.
+    """
+    wanted = _records().order_by(GrantRow.pk)
+    if provider is not None:
+        wanted = wanted.where(
+            ProviderRow.id == provider if ended else ProviderRow.pk == get_provider(session, provider).pk
+        )
+    if heat_pump is not None:
+        wanted = wanted.where(
+            HeatPumpRow.id == heat_pump if ended else HeatPumpRow.pk == get_heat_pump(session, heat_pump).pk
+        )
+    if not ended:
+        wanted = wanted.where(*_in_force_or_coming(now))
+    return [_record(row) for row in session.execute(wanted)]
+
+
+def revoke_grant(session: Session, key: int, *, now: float) -> GrantRecord:
+    """Revoke one grant. Raises NotFound if there is none with this key or it is revoked already."""
+    record = get_grant(session, key)
+    if record.revoked_at is not None:
+        raise NotFound(f"grant {key} is revoked already")
+    end_grants(session, GrantRow.pk == key, revision=next_revision(session), now=now)
+    return get_grant(session, key)
+
+
+def revoke_grants_between(
+    session: Session, provider: str, heat_pump: str, *, now: float
+) -> list[GrantRecord]:
+    """Revoke every grant of a provider on a heat pump. Raises NotFound if there is none."""
+    found = list_grants(session, provider=provider, heat_pump=heat_pump, now=now)
+    if not found:
+        raise NotFound(f"provider {provider} has no grant for heat pump {heat_pump}")
+    keys = [record.key for record in found]
+    end_grants(session, GrantRow.pk.in_(keys), revision=next_revision(session), now=now)
+    return [get_grant(session, key) for key in keys]
+
+
+def end_grants(session: Session, which: ColumnElement[bool], *, revision: int, now: float) -> int:
+    """Mark the grants ``which`` that are not revoked as revoked under ``revision``; returns how many."""
+    ended = session.execute(
+        update(GrantRow).where(which, GrantRow.revoked_at.is_(None)).values(revoked_at=now, revision=revision)
+    )
+    assert isinstance(ended, CursorResult)
+    return ended.rowcount
+
+
+def _in_force_or_coming(now: float) -> tuple[ColumnElement[bool], ...]:
+    return GrantRow.revoked_at.is_(None), (GrantRow.until.is_(None)) | (GrantRow.until > now)
+
+
+def _records() -> Select[GrantRow, str, str]:
+    return (
+        select(GrantRow, ProviderRow.id.label("provider_id"), HeatPumpRow.id.label("heat_pump_id"))
+        .join(ProviderRow, GrantRow.provider_pk == ProviderRow.pk)
+        .join(HeatPumpRow, GrantRow.heat_pump_pk == HeatPumpRow.pk)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _record(row: Row[GrantRow, str, str]) -> GrantRecord:
+    grant, provider, heat_pump = row
+    return GrantRecord(
+        key=grant.pk, provider=provider, heat_pump=heat_pump, rights=rights_of(grant.rights),
+        scope=scope_of(grant.scope), valid_from=grant.valid_from, until=grant.until,
+        purpose=grant.purpose, ground=grant.ground, giver=grant.giver,
+        created=grant.created, revoked_at=grant.revoked_at,
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""Heat pumps: added, listed, removed."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from hub.registry.grants import end_grants
+from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
+from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
+from hub.registry.naming import checked_id, checked_jid, checked_text
+from hub.registry.routers import next_revision
+from hub.roster import HeatPump
+
+
+def add_heat_pump(
+    session: Session, new: HeatPump, *, hub_domain: str, now: float, note: str = ""
+) -> HeatPumpRow:
+    """Take in a heat pump and the bare JID of its box.
+
+    Raises InvalidInput for an id or JID that can never be, Conflict for one that is taken.
+    """
+    id_, box, note = checked_id(new.id), checked_jid(new.box, hub_domain), checked_text(note, "note")
+    revision = next_revision(session)
+    take_name(session, id_, NameKind.HEAT_PUMP)
+    require_unused_jid(session, box)
+    row = HeatPumpRow(id=id_, box=box, note=note, created=now, removed_at=None, revision=revision)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def list_heat_pumps(session: Session) -> list[HeatPumpRow]:
+    """All heat pumps by id, without removed ones."""
+    return list(
+        session.scalars(select(HeatPumpRow).where(HeatPumpRow.removed_at.is_(None)).order_by(HeatPumpRow.id))
+    )
+
+
+def remove_heat_pump(session: Session, id_: str, *, now: float) -> tuple[HeatPumpRow, int]:
+    """Remove a heat pump and revoke its grants; returns it and how many grants ended. Raises NotFound."""
+    row = get_heat_pump(session, id_)
+    row.revision = next_revision(session)
+    row.removed_at = now
+    ended = end_grants(session, GrantRow.heat_pump_pk == row.pk, revision=row.revision, now=now)
+    session.execute(delete(PresenceRow).where(PresenceRow.heat_pump_pk == row.pk))
+    free_name(session, id_)
+    return row, ended

@@ -1,0 +1,52 @@
+"""Who holds an id or a JID now: ids share one namespace, box and provider JIDs another."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.registry.errors import Conflict, NotFound
+from hub.registry.models import HeatPumpRow, NameKind, NameRow, ProviderRow
+
+_SHOWN = 80
+"""Characters of a wrong id repeated in a message."""
+
+
+def get_heat_pump(session: Session, id_: str) -> HeatPumpRow:
+    """The heat pump with this id, not a removed one. Raises NotFound."""
+    row = session.scalar(select(HeatPumpRow).where(HeatPumpRow.id == id_, HeatPumpRow.removed_at.is_(None)))
+    if row is None:
+        raise NotFound(f"there is no heat pump {id_[:_SHOWN]!r}: `hphub heatpump list` shows all")
+    return row
+
+
+def get_provider(session: Session, id_: str) -> ProviderRow:
+    """The provider with this id, not a removed one. Raises NotFound."""
+    row = session.scalar(select(ProviderRow).where(ProviderRow.id == id_, ProviderRow.removed_at.is_(None)))
+    if row is None:
+        raise NotFound(f"there is no provider {id_[:_SHOWN]!r}: `hphub provider list` shows all")
+    return row
+
+
+def take_name(session: Session, id_: str, kind: NameKind) -> None:
+    """Reserve an id for its new holder; raises Conflict if somebody has it."""
+    holder = session.get(NameRow, id_)
+    if holder is not None:
+        raise Conflict(f"there is a {holder.kind} {id_} already: choose another id, or remove that one first")
+    session.add(NameRow(id=id_, kind=kind.value))
+
+
+def free_name(session: Session, id_: str) -> None:
+    """Give an id back."""
+    session.delete(session.get_one(NameRow, id_))
+
+
+def require_unused_jid(session: Session, jid: str) -> None:
+    """Raise Conflict if ``jid`` is a live box's or provider's: the router tells senders apart by it."""
+    of_box = select(HeatPumpRow.id).where(HeatPumpRow.box == jid, HeatPumpRow.removed_at.is_(None))
+    of_provider = select(ProviderRow.id).where(ProviderRow.jid == jid, ProviderRow.removed_at.is_(None))
+    for holder, question in (("heat pump", of_box), ("provider", of_provider)):
+        if id_ := session.scalar(question):
+            raise Conflict(
+                f"{jid} is that of {holder} {id_}: each box and each provider has a JID of its own"
+            )

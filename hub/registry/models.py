@@ -1,0 +1,137 @@
+"""The registry's tables. Times are seconds since 1970 UTC; ``revision`` is that of the row's last change."""
+
+from __future__ import annotations
+
+import enum
+
+from sqlalchemy import Float, ForeignKey, Index, MetaData, String, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can change it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class NameKind(enum.StrEnum):
+    """Who holds a name: they share one namespace, for each is a localpart of the hub's domain."""
+
+    HEAT_PUMP = "heat pump"
+    GROUP = "group"
+    PROVIDER = "provider"
+
+
+class PresenceState(enum.StrEnum):
+    """The state of a box's link, as the hub last learned it."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+class NameRow(Base):
+    """An id in use; gone when its holder is removed."""
+
+    __tablename__ = "name"
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    kind: Mapped[str] = mapped_column(String)
+
+
+class HeatPumpRow(Base):
+    """A heat pump, also a removed one."""
+
+    __tablename__ = "heat_pump"
+    __table_args__ = (
+        Index("uq_heat_pump_live_id", "id", unique=True, sqlite_where=text("removed_at IS NULL")),
+        Index("uq_heat_pump_live_box", "box", unique=True, sqlite_where=text("removed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String)
+    box: Mapped[str] = mapped_column(String)
+    note: Mapped[str] = mapped_column(String)
+    created: Mapped[float] = mapped_column(Float)
+    removed_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class ProviderRow(Base):
+    """A service provider, also a removed one."""
+
+    __tablename__ = "provider"
+    __table_args__ = (
+        Index("uq_provider_live_id", "id", unique=True, sqlite_where=text("removed_at IS NULL")),
+        Index("uq_provider_live_jid", "jid", unique=True, sqlite_where=text("removed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String)
+    jid: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(String)
+    created: Mapped[float] = mapped_column(Float)
+    removed_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class GrantRow(Base):
+    """A grant, also a revoked one. ``rights`` and ``scope`` hold their members parted by spaces."""
+
+    __tablename__ = "grant"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), index=True)
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), index=True)
+    rights: Mapped[str] = mapped_column(String)
+    scope: Mapped[str] = mapped_column(String)
+    valid_from: Mapped[float | None] = mapped_column(Float)
+    until: Mapped[float | None] = mapped_column(Float)
+    purpose: Mapped[str] = mapped_column(String)
+    ground: Mapped[str] = mapped_column(String)
+    giver: Mapped[str] = mapped_column(String)
+    created: Mapped[float] = mapped_column(Float)
+    revoked_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class RevisionRow(Base):
+    """The one counter that every change takes its revision from."""
+
+    __tablename__ = "revision"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
+class RouterRow(Base):
+    """A running router, the revision it judges by, and when it last said so."""
+
+    __tablename__ = "router"
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    revision: Mapped[int]
+    heartbeat: Mapped[float] = mapped_column(Float)
+
+
+class PresenceRow(Base):
+    """The link state of a heat pump's box."""
+
+    __tablename__ = "presence"
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
+    state: Mapped[str] = mapped_column(String)
+    since: Mapped[float] = mapped_column(Float)
+    resource: Mapped[str] = mapped_column(String)
+
+
+class ProviderSessionRow(Base):
+    """A full JID under which a provider is online."""
+
+    __tablename__ = "provider_session"
+    jid: Mapped[str] = mapped_column(String, primary_key=True)
+    provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), index=True)
+    since: Mapped[float] = mapped_column(Float)

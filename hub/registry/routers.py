@@ -1,0 +1,70 @@
+"""The revision counter, and which router has taken which revision."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from hub.registry.models import RevisionRow, RouterRow
+from hub.registry.store import Registry
+
+ROUTER_STALE_AFTER = 5.0
+"""Seconds after its last heartbeat from which no command waits for a router: it is taken to be dead. So a
+router that has not managed to write a heartbeat for this long must not let anything through."""
+TAKEN_POLL = 0.02
+"""Seconds between two looks at what the routers have taken: they themselves look every 50 ms."""
+
+
+def current_revision(session: Session) -> int:
+    """The revision of the last change."""
+    return session.execute(select(RevisionRow.value)).scalar_one()
+
+
+def next_revision(session: Session) -> int:
+    """Count up and return the new revision; every change calls it once and stamps its rows."""
+    return session.execute(
+        update(RevisionRow).values(value=RevisionRow.value + 1).returning(RevisionRow.value)
+    ).scalar_one()
+
+
+def enter_router(session: Session, name: str, now: float) -> None:
+    """A router starts and has taken nothing yet: from now on commands wait for it."""
+    acknowledge(session, name, 0, now)
+
+
+def acknowledge(session: Session, name: str, revision: int, now: float) -> None:
+    """A router judges by ``revision`` and is alive at ``now``."""
+    session.merge(RouterRow(name=name, revision=revision, heartbeat=now))
+
+
+def leave_router(session: Session, name: str) -> None:
+    """A router has stopped: no command waits for it."""
+    session.execute(delete(RouterRow).where(RouterRow.name == name))
+
+
+def live_routers(session: Session, now: float) -> dict[str, int]:
+    """The routers with a fresh heartbeat and the revision each has taken."""
+    rows = session.execute(
+        select(RouterRow.name, RouterRow.revision).where(RouterRow.heartbeat > now - ROUTER_STALE_AFTER)
+    )
+    return dict(rows.tuples().all())
+
+
+async def wait_until_taken(
+    registry: Registry, revision: int, timeout: float, clock: Callable[[], float] = time.time
+) -> tuple[str, ...]:
+    """Wait until every live router has taken ``revision``; who has not after ``timeout`` seconds is returned.
+
+    ``clock`` gives seconds since 1970 UTC, like the routers' heartbeats.
+    """
+    end = asyncio.get_running_loop().time() + timeout
+    while True:
+        taken = await registry.read(live_routers, clock())
+        laggards = tuple(sorted(name for name, reached in taken.items() if reached < revision))
+        if not laggards or asyncio.get_running_loop().time() >= end:
+            return laggards
+        await asyncio.sleep(TAKEN_POLL)

@@ -1,0 +1,60 @@
+"""The registry's database: opened, checked, and used one transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
+
+from hub.database import Schema, open_engine, reading
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+REGISTRY_SCHEMA = Schema("registry", "hub.registry:migrations")
+
+
+class Registry:
+    """Runs plain functions over a Session, each in a transaction of its own. Make it with ``open``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writing = async_sessionmaker(engine, expire_on_commit=False)
+        self._reading = async_sessionmaker(reading(engine), expire_on_commit=False)
+
+    @classmethod
+    async def open(cls, url: str) -> Registry:
+        """Open the database. Raises SchemaError if it is missing or its schema is not this program's."""
+        engine = open_engine(url)
+        try:
+            await REGISTRY_SCHEMA.check(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    async def run(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``fn(session, ...)`` in a transaction that may write; all or nothing of it is stored.
+
+        Changes of several processes happen one after the other: this one waits for its turn.
+        """
+        async with self.transaction() as session:
+            return await session.run_sync(fn, *args, **kwargs)
+
+    async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``fn(session, ...)`` on one consistent state, waiting for nobody. ``fn`` must not write."""
+        async with self._reading() as session:
+            return await session.run_sync(fn, *args, **kwargs)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One writing transaction for a caller that must do something else before it is stored."""
+        async with self._writing() as session, session.begin():
+            yield session
