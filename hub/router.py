@@ -1,7 +1,7 @@
 """The router: a stanza in, a stanza, a refusal or nothing out (DESIGN sections 3 and 4).
 
-Pure and without state per request. It decodes strictly and builds anew what it passes on: only the PDU and the
-association context that were judged.
+Pure and without state per request. It decodes strictly and builds anew what it passes on: only the PDU and
+the association context that were judged.
 """
 
 from __future__ import annotations

@@ -1,0 +1,157 @@
+"""The hub's link to its XMPP server (XEP-0114): stanzas in as elements, out as text."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import structlog
+from slixmpp import ComponentXMPP
+from slixmpp.xmlstream.stanzabase import StanzaBase
+
+from iec61850_model.xmpp import LinkProfile
+from iec61850_model.xmpp.connection import Backoff
+
+log = structlog.get_logger()
+
+LOGIN_TIMEOUT = 15.0
+"""Seconds for connecting and the handshake, on the same machine or network as the server."""
+RETRY = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=0.5, last_retry=10)
+"""The hub comes back soon: everybody waits for it, and it is alone."""
+MAX_UNSENT = 16 * 1024 * 1024
+"""Octets that may wait in the socket; above, the server does not keep up and stanzas are refused."""
+_STANZAS = tuple(f"{{jabber:component:accept}}{kind}" for kind in ("iq", "message", "presence"))
+
+
+class LinkFull(Exception):
+    """The XMPP server does not take stanzas as fast as they come."""
+
+
+class LinkDown(Exception):
+    """There is no link to the XMPP server."""
+
+
+class _Stream(ComponentXMPP):
+    """One attempt. Stanzas are taken before slixmpp makes objects of their payloads."""
+
+    def __init__(self, domain: str, secret: str, take: Callable[[Element], None]) -> None:
+        super().__init__(domain, secret)
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._take = take
+        self._error = ""
+        self.add_filter("in", self._filter)
+        self.add_event_handler("session_start", self._started)
+        self.add_event_handler("disconnected", self._ended)
+        self.add_event_handler("connection_failed", self._failed)
+        self.add_event_handler("stream_error", self._stream_error)
+
+    def _filter(self, stanza: StanzaBase) -> StanzaBase | None:
+        if stanza.xml.tag not in _STANZAS:
+            return stanza
+        try:
+            self._take(stanza.xml)
+        except Exception:
+            log.exception("a stanza could not be handled")
+        return None
+
+    def _started(self, _event: Any) -> None:
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+    def _stream_error(self, error: Any) -> None:
+        self._error = f"the server ended the stream: {error['condition']}"
+
+    def _failed(self, error: Any) -> None:
+        self._ended(error)
+
+    def _ended(self, reason: Any) -> None:
+        text = self._error or str(reason or "the server closed the connection")
+        if not self.opened.done():
+            self.opened.set_exception(LinkDown(text))
+        if not self.closed.done():
+            self.closed.set_result(text)
+
+    def discard(self) -> None:
+        """Drop the link at once."""
+        self.cancel_connection_attempt()
+        self.abort()
+        if self._run_out_filters is not None:
+            self._run_out_filters.cancel()
+
+
+class ComponentLink:
+    """A component that comes back by itself.
+
+    ``on_stanza(element)`` sees every iq, message and presence; ``on_up`` and ``on_down`` say when the link is
+    there and when it is gone.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        secret: str,
+        address: tuple[str, int],
+        on_stanza: Callable[[Element], None],
+    ) -> None:
+        self._domain = domain
+        self._secret = secret
+        self._host, self._port = address
+        self._on_stanza = on_stanza
+        self._stream: _Stream | None = None
+        self.on_up: list[Callable[[], None]] = []
+        self.on_down: list[Callable[[], None]] = []
+
+    @property
+    def up(self) -> bool:
+        """Stanzas can be sent now."""
+        return self._stream is not None
+
+    def send(self, xml: str) -> None:
+        """Send a stanza now or not at all; raises LinkDown or LinkFull."""
+        stream = self._stream
+        if stream is None or stream.transport is None:
+            raise LinkDown("no link to the XMPP server")
+        if stream.transport.get_write_buffer_size() > MAX_UNSENT:
+            raise LinkFull("the XMPP server does not keep up")
+        stream.send_raw(xml)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        backoff = Backoff(RETRY)
+        clock = asyncio.get_running_loop().time
+        while True:
+            stream = _Stream(self._domain, self._secret, self._on_stanza)
+            since = clock()
+            try:
+                reason = await self._session(stream)
+            finally:
+                stream.discard()
+                self._gone()
+            delay = backoff.after_loss(clock() - since, random.random())  # noqa: S311  # spreads retries, no secret
+            log.warning("link to the XMPP server is down", reason=reason, retry_in_s=round(delay, 1))
+            await asyncio.sleep(delay)
+
+    async def _session(self, stream: _Stream) -> str:
+        try:
+            async with asyncio.timeout(LOGIN_TIMEOUT):
+                stream.connect(self._host, self._port)
+                await stream.opened
+        except LinkDown as down:
+            return f"{self._host}:{self._port}: {down}"
+        except TimeoutError:
+            return f"{self._host}:{self._port} did not take the component within {LOGIN_TIMEOUT:.0f} s"
+        self._stream = stream
+        log.info("link to the XMPP server is up", domain=self._domain, host=self._host, port=self._port)
+        for callback in self.on_up:
+            callback()
+        return await stream.closed
+
+    def _gone(self) -> None:
+        if self._stream is not None:
+            self._stream = None
+            for callback in self.on_down:
+                callback()
