@@ -105,7 +105,7 @@ def _unpacked(tree: Path) -> ProsodyInstall:
     version = _version(tree / "usr/lib/prosody")
     _require_new_enough(version, str(tree))
     lua = named[2]
-    libraries = sorted({path.parent for path in tree.glob("**/*.so.*")})
+    libraries = [*sorted(tree.glob("lib/*-linux-*")), *sorted(tree.glob("usr/lib/*-linux-*"))]
     modules = [str(tree / f"usr/share/lua/{lua}/?.lua"), str(tree / f"usr/share/lua/{lua}/?/init.lua")]
     modules += [str(tree / "usr/share/lua/5.1/?.lua"), str(tree / "usr/share/lua/5.1/?/init.lua")]
     binary_modules = [str(path / "?.so") for path in sorted(tree.glob(f"usr/lib/*/lua/{lua}"))]
