@@ -1,0 +1,43 @@
+"""An IEC 61850 client over any transport: the services of 7-2, their answers as plain values, one error
+tree."""
+
+from iec61850_model.client.control import Operation
+from iec61850_model.client.definition import NodeDefinition, part, value_path
+from iec61850_model.client.errors import (
+    AmbiguousReference,
+    AssociationRefused,
+    BadAnswer,
+    ClientError,
+    ControlRefused,
+    NoAnswer,
+    NoSuchObject,
+    Rejected,
+    ServiceErrorReceived,
+    UnusableValue,
+)
+from iec61850_model.client.exchange import Association, Transport
+from iec61850_model.client.plain import Plain, to_data, to_plain
+from iec61850_model.client.services import Client
+
+__all__ = [
+    "AmbiguousReference",
+    "Association",
+    "AssociationRefused",
+    "BadAnswer",
+    "Client",
+    "ClientError",
+    "ControlRefused",
+    "NoAnswer",
+    "NoSuchObject",
+    "NodeDefinition",
+    "Operation",
+    "Plain",
+    "Rejected",
+    "ServiceErrorReceived",
+    "Transport",
+    "UnusableValue",
+    "part",
+    "to_data",
+    "to_plain",
+    "value_path",
+]

@@ -1,0 +1,268 @@
+"""The abstract services of 7-2 as a client calls them, mapped to MMS as 8-2 does (clauses 9 to 12, 20).
+
+Knows no network and no clock: a transport carries PDUs, time is passed in.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from iec61850_model.client import errors
+from iec61850_model.client.control import LastErrors, Operation, oper_data
+from iec61850_model.client.definition import NodeDefinition, part
+from iec61850_model.client.errors import (
+    BadAnswer,
+    ServiceErrorReceived,
+    UnusableValue,
+)
+from iec61850_model.client.exchange import Association, Exchange, Transport
+from iec61850_model.client.plain import Plain, to_data, to_plain
+from iec61850_model.mms.pdu import (
+    Data,
+    DataAccessError,
+    GetNameListRequest,
+    GetNameListResponse,
+    GetVariableAccessAttributesRequest,
+    GetVariableAccessAttributesResponse,
+    ObjectClass,
+    ObjectName,
+    ObjectScope,
+    Payload,
+    ReadRequest,
+    ReadResponse,
+    Structure,
+    TypeDescription,
+    VariableList,
+    WriteRequest,
+    WriteResponse,
+)
+from iec61850_model.reference import Reference
+from iec61850_model.values import FunctionalConstraint
+
+FC = FunctionalConstraint
+
+MAX_PAGES = 256
+"""Pages of one name list; at 1,300 names a page more than any device has. Ends a device that repeats
+itself."""
+MAX_DEFINITIONS = 4096
+"""Logical nodes whose definition is kept, the least used dropped first: 100 boxes of 40 nodes."""
+
+
+class Client:
+    """An IEC 61850 client for any number of peers."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._exchange = Exchange(transport)
+        self._definitions: OrderedDict[tuple[str, str, str], NodeDefinition] = OrderedDict()
+        self._last_errors = LastErrors()
+
+    # --- associations (7-2 clause 8, 8-2 clause 10) -------------------------------------------------
+
+    async def associate(self, peer: str) -> Association:
+        """Associate; later requests to the peer go inside the association. Raises AssociationRefused."""
+        return await self._exchange.associate(peer)
+
+    async def release(self, peer: str) -> None:
+        """Release; raises AssociationRefused if the device still works on a request."""
+        await self._exchange.release(peer)
+
+    def abort(self, peer: str) -> None:
+        """Abort: forget the association. 8-2 has no PDU for it; the device's lease runs out."""
+        self._exchange.abort(peer)
+
+    def association(self, peer: str) -> Association | None:
+        """The association with a peer, if there is one."""
+        return self._exchange.association(peer)
+
+    def peer_gone(self, peer: str) -> None:
+        """The peer is offline: its associations are over, and it may come back with another model."""
+        self.abort(peer)
+        for key in [key for key in self._definitions if key[0] == peer]:
+            del self._definitions[key]
+
+    def receive(self, peer: str, payload: Payload) -> bool:
+        """Take a message that came from a peer; False if it is nothing a service waits for."""
+        return self._last_errors.receive(peer, payload)
+
+    # --- directories (8-2 clauses 9 to 12) ----------------------------------------------------------
+
+    async def server_directory(self, peer: str) -> list[str]:
+        """GetServerDirectory: the logical devices."""
+        return await self._names(peer, GetNameListRequest(ObjectClass.DOMAIN, ObjectScope.VMD))
+
+    async def logical_device_directory(self, peer: str, ld: str) -> list[str]:
+        """GetLogicalDeviceDirectory: the logical nodes."""
+        request = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, ld)
+        return [name for name in await self._names(peer, request) if "$" not in name]
+
+    async def logical_node_directory(self, peer: str, ld: str, ln: str) -> list[str]:
+        """GetLogicalNodeDirectory(DATA): the data objects, in ASCII order.
+
+        Raises NoSuchObject; every logical node has at least one.
+        """
+        request = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, ld, ln)
+        below = [name.split("$") for name in await self._names(peer, request, f"{ln}$")]
+        if not below:
+            raise errors.of_access(f"{ld}/{ln}", DataAccessError.OBJECT_NON_EXISTENT)
+        return sorted({parts[2] for parts in below if len(parts) > 2})
+
+    async def data_directory(self, peer: str, reference: Reference) -> list[tuple[str, FC]]:
+        """GetDataDirectory: what is directly below a data object or attribute, with functional constraints.
+
+        Raises NoSuchObject.
+        """
+        definition = await self.definition(peer, reference.ld, reference.ln)
+        if not definition.where(reference.path):
+            raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
+        below = definition.children(reference.path)
+        return [(name, fc) for name, fc in below if reference.fc in (None, fc)]
+
+    async def data_definition(self, peer: str, reference: Reference) -> dict[FC, TypeDescription]:
+        """GetDataDefinition: the types of a data object or attribute by functional constraint.
+
+        Raises NoSuchObject.
+        """
+        definition = await self.definition(peer, reference.ld, reference.ln)
+        found = definition.where(reference.path)
+        if reference.fc is not None:
+            found = {fc: described for fc, described in found.items() if fc is reference.fc}
+        if not found:
+            raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
+        return found
+
+    async def definition(self, peer: str, ld: str, ln: str) -> NodeDefinition:
+        """The definition of a logical node, asked for once and kept until ``peer_gone``."""
+        key = (peer, ld, ln)
+        if key not in self._definitions:
+            service = GetVariableAccessAttributesRequest(ObjectName(ln, ld))
+            answer = await self._exchange.confirmed(
+                peer, service, GetVariableAccessAttributesResponse, f"{ld}/{ln}"
+            )
+            if not isinstance(answer.type, Structure):
+                raise BadAnswer(f"{ld}/{ln} is described as {type(answer.type).__name__}, not as a structure")
+            self._definitions[key] = NodeDefinition(ld, ln, answer.type)
+            while len(self._definitions) > MAX_DEFINITIONS:
+                self._definitions.popitem(last=False)
+        self._definitions.move_to_end(key)
+        return self._definitions[key]
+
+    async def _names(self, peer: str, request: GetNameListRequest, prefix: str = "") -> list[str]:
+        """All names, page by page, as long as they begin with ``prefix``."""
+        what = f"the names in {request.domain}" if request.domain else "the logical devices"
+        names: list[str] = []
+        after = request.continue_after
+        for _ in range(MAX_PAGES):
+            page = GetNameListRequest(request.object_class, request.scope, request.domain, after)
+            answer = await self._exchange.confirmed(peer, page, GetNameListResponse, what)
+            wanted = [name for name in answer.identifiers if name.startswith(prefix)]
+            names += wanted
+            if not answer.more_follows or len(wanted) < len(answer.identifiers):
+                return names
+            if not answer.identifiers or answer.identifiers[-1] == after:
+                raise BadAnswer(f"{peer} says that more of {what} follow, but gives none")
+            after = answer.identifiers[-1]
+        raise BadAnswer(f"{peer} gives more than {MAX_PAGES} pages of {what}")
+
+    # --- values (8-2 clause 12) ---------------------------------------------------------------------
+
+    async def get_data_values(
+        self, peer: str, references: Sequence[Reference]
+    ) -> list[Data | ServiceErrorReceived]:
+        """GetDataValues of several references, each with its functional constraint, in one request.
+
+        One result per reference: the value, or the service error as a value.
+        """
+        service = ReadRequest(_variables(references))
+        what = ", ".join(map(str, references[:3]))
+        answer = await self._exchange.confirmed(peer, service, ReadResponse, what)
+        if len(answer.results) != len(references):
+            raise BadAnswer(
+                f"{peer} gives {len(answer.results)} values where {len(references)} were asked for"
+            )
+        return [
+            errors.of_access(str(reference), result) if isinstance(result, DataAccessError) else result
+            for reference, result in zip(references, answer.results, strict=True)
+        ]
+
+    async def get_all_data_values(self, peer: str, ld: str, ln: str, fc: FC) -> dict[str, Plain]:
+        """GetAllDataValues: the data objects of a logical node under one functional constraint, by name.
+
+        Raises NoSuchObject.
+        """
+        definition = await self.definition(peer, ld, ln)
+        described = definition.find(fc, ())
+        reference = Reference(ld, ln, (), fc)
+        if described is None:
+            raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
+        (result,) = await self.get_data_values(peer, [reference])
+        if isinstance(result, ServiceErrorReceived):
+            raise result
+        value = to_plain(described, result)
+        if not isinstance(value, dict):
+            raise BadAnswer(f"{reference} is not described as a structure")
+        return value
+
+    async def set_data_values(
+        self, peer: str, values: Sequence[tuple[Reference, object]]
+    ) -> list[ServiceErrorReceived | None]:
+        """SetDataValues of several references in one request: None where it was written, else the error.
+
+        Raises NoSuchObject, UnusableValue (nothing is sent then).
+        """
+        data = []
+        for reference, value in values:
+            definition = await self.definition(peer, reference.ld, reference.ln)
+            described = definition.find(reference.fc, reference.path) if reference.fc else None
+            if described is None:
+                raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
+            try:
+                data.append(to_data(described, value))
+            except UnusableValue as error:
+                raise UnusableValue(f"{reference}: {error}") from None
+        results = await self._write(peer, [reference for reference, _ in values], data)
+        return [
+            None if result is None else errors.of_access(str(reference), result)
+            for (reference, _), result in zip(values, results, strict=True)
+        ]
+
+    # --- control (7-2 clause 20, 8-2 clause 20) -----------------------------------------------------
+
+    async def operate(self, peer: str, reference: Reference, operation: Operation) -> None:
+        """Operate, or TimeActivatedOperate, a controllable data object; returns when the device accepted it.
+
+        Raises ControlRefused with the AddCause, NoSuchObject, UnusableValue (nothing is sent then).
+        """
+        definition = await self.definition(peer, reference.ld, reference.ln)
+        control = Reference(reference.ld, reference.ln, reference.path, FC.CO)
+        described = definition.find(FC.CO, reference.path)
+        if described is None and not definition.where(reference.path):
+            raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
+        try:
+            data = oper_data(part(described, ("Oper",)), operation)
+        except UnusableValue as error:
+            raise UnusableValue(f"{reference.without_fc}: {error}") from None
+        key = self._last_errors.expect(peer, f"{control.ld}/{control.item_id}", operation.ctl_num)
+        try:
+            (result,) = await self._write(peer, [control.child("Oper")], [data])
+        finally:
+            cause = self._last_errors.take(key)
+        if result is not None:
+            raise errors.of_control(reference.without_fc, result, cause)
+
+    async def _write(
+        self, peer: str, references: Sequence[Reference], data: Sequence[Data]
+    ) -> tuple[DataAccessError | None, ...]:
+        service = WriteRequest(_variables(references), tuple(data))
+        answer = await self._exchange.confirmed(
+            peer, service, WriteResponse, ", ".join(map(str, references[:3]))
+        )
+        if len(answer.results) != len(references):
+            raise BadAnswer(f"{peer} answers {len(answer.results)} writes where {len(references)} were asked")
+        return answer.results
+
+
+def _variables(references: Sequence[Reference]) -> VariableList:
+    if not references or any(not one.ln or one.fc is None for one in references):
+        raise ValueError("give at least one reference, each with logical node and functional constraint")
+    return VariableList(tuple(ObjectName(one.item_id, one.ld) for one in references))

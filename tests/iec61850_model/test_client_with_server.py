@@ -1,0 +1,163 @@
+"""The client against our own server and its ICD: both sides of every service, with real XML between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from iec61850_model.client import Client, ControlRefused, NoSuchObject, Operation, to_plain
+from iec61850_model.mms.pdu import Data, Payload
+from iec61850_model.mms.xer import decode_payload, encode_payload, parse
+from iec61850_model.reference import Reference
+from iec61850_model.scl import read_scl
+from iec61850_model.server.dispatch import Server
+from iec61850_model.server.effects import Incoming, Moment, Reply, Send, Switch
+from iec61850_model.values import GOOD, AddCause, FunctionalConstraint, Timestamp
+
+PEER = "hp0001@hub.example.org/IEC"
+ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
+NOW = 1_800_000_000.0
+FC = FunctionalConstraint
+_T = TypeVar("_T")
+
+
+class Box:
+    """A server with a relay that obeys, reached without a network."""
+
+    def __init__(self) -> None:
+        self.server = Server(read_scl(ICD.read_bytes()))
+        self.client = Client(self)
+        self.now = NOW
+        self.refuse: AddCause | None = None
+
+    async def request(self, peer: str, payload: Payload) -> Payload:
+        xml = encode_payload(payload)
+        incoming = Incoming("agg@hub.example.org/desk", 1, decode_payload(parse(xml)), len(xml))
+        moment = Moment(self.now)
+        effects = self.server.handle(incoming, moment)
+        answer: Payload | None = None
+        while effects:
+            effect = effects.pop(0)
+            match effect:
+                case Switch(key):
+                    effects += self.server.switched(key, self.refuse, moment)
+                case Send(_, message):
+                    self.client.receive(peer, decode_payload(parse(encode_payload(message))))
+                case Reply(_, _, reply):
+                    answer = decode_payload(parse(encode_payload(reply)))
+        assert answer is not None
+        return answer
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run(work)
+
+
+@pytest.fixture(scope="module")
+def box() -> Box:
+    return Box()
+
+
+def test_every_object_can_be_found_and_read(box: Box) -> None:
+    async def story() -> int:
+        count = 0
+        for ld in await box.client.server_directory(PEER):
+            for ln in await box.client.logical_device_directory(PEER, ld):
+                definition = await box.client.definition(PEER, ld, ln)
+                objects = await box.client.logical_node_directory(PEER, ld, ln)
+                assert tuple(objects) == definition.data_objects()
+                for fc in definition.constraints:
+                    if fc is FC.CO:
+                        continue
+                    values = await box.client.get_all_data_values(PEER, ld, ln, fc)
+                    assert set(values) <= set(objects)
+                    count += len(values)
+        return count
+
+    assert run(story()) > 100
+
+
+def test_the_directories_are_those_of_the_icd(box: Box) -> None:
+    assert run(box.client.server_directory(PEER)) == sorted(box.server.tree.devices)
+    assert "MMXU1" in run(box.client.logical_device_directory(PEER, "MET"))
+
+
+def test_a_value_with_its_quality_and_time(box: Box) -> None:
+    box.server.tree.update(Reference.parse("MET/MMXU1.TotW"), 1234.5, GOOD, Timestamp.from_unix(NOW))
+
+    async def story() -> object:
+        reference = Reference.parse("MET/MMXU1.TotW[MX]")
+        definition = await box.client.definition(PEER, "MET", "MMXU1")
+        described = definition.find(FC.MX, reference.path)
+        (result,) = await box.client.get_data_values(PEER, [reference])
+        assert isinstance(result, Data)
+        assert described is not None
+        return to_plain(described, result)
+
+    assert run(story()) == {"mag": {"f": 1234.5}, "q": GOOD, "t": Timestamp.from_unix(NOW)}
+
+
+def test_what_is_not_there(box: Box) -> None:
+    with pytest.raises(NoSuchObject):
+        run(box.client.definition(PEER, "MET", "MMXU9"))
+    with pytest.raises(NoSuchObject):
+        run(box.client.logical_device_directory(PEER, "XXX"))
+    (result,) = run(box.client.get_data_values(PEER, [Reference.parse("MET/MMXU1.Nothing[MX]")]))
+    assert isinstance(result, NoSuchObject)
+
+
+def relay(box: Box) -> Reference:
+    controls = [reference for reference, cdc in box.server.tree.data_objects() if cdc == "SPC"]
+    return next(
+        reference
+        for reference in controls
+        if box.server.tree.find(reference.child("Oper").with_fc(FC.CO)) is not None
+    )
+
+
+def test_a_relay_is_switched_at_once(box: Box) -> None:
+    target = relay(box)
+    run(box.client.operate(PEER, target, Operation(True, box.now, 1)))
+    assert box.server.tree.read(target)[0] is True
+
+
+def test_a_relay_is_switched_later(box: Box) -> None:
+    target = relay(box)
+    run(box.client.operate(PEER, target, Operation(False, box.now, 2, at=box.now + 5)))
+    due = box.server.next_tick()
+    assert due == box.now + 5
+    (switch,) = box.server.tick(box.now + 5)
+    assert isinstance(switch, Switch)
+    box.server.switched(switch.key, None, Moment(box.now + 5))
+    assert box.server.tree.read(target)[0] is False
+
+
+def test_a_command_that_is_too_old_is_refused_with_its_cause(box: Box) -> None:
+    with pytest.raises(ControlRefused) as raised:
+        run(box.client.operate(PEER, relay(box), Operation(True, box.now - 60, 3)))
+    assert raised.value.add_cause is AddCause.TIME_LIMIT_OVER
+
+
+def test_a_relay_that_does_not_obey_gives_its_cause(box: Box) -> None:
+    box.refuse = AddCause.BLOCKED_BY_PROCESS
+    try:
+        with pytest.raises(ControlRefused) as raised:
+            run(box.client.operate(PEER, relay(box), Operation(True, box.now, 4)))
+    finally:
+        box.refuse = None
+    assert raised.value.add_cause is AddCause.BLOCKED_BY_PROCESS
+
+
+def test_everything_works_inside_an_association_too(box: Box) -> None:
+    async def story() -> None:
+        association = await box.client.associate(PEER)
+        assert association.pdu_size == 65_536
+        assert await box.client.server_directory(PEER) == sorted(box.server.tree.devices)
+        await box.client.release(PEER)
+
+    run(story())
+    assert len(box.server.associations) == 0
