@@ -38,7 +38,7 @@ class _Stream(ComponentXMPP):
     """One attempt. Stanzas are taken before slixmpp makes objects of their payloads."""
 
     def __init__(self, domain: str, secret: str, take: Callable[[Element], None]) -> None:
-        super().__init__(domain, secret)
+        super().__init__(domain, secret)  # type: ignore[no-untyped-call]  # slixmpp leaves this one untyped
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._take = take

@@ -11,6 +11,8 @@ from iec61850_model.mms.pdu import (
     MAX_OUTSTANDING,
     MEMORY_UNAVAILABLE,
     MIN_PDU_SIZE,
+    PARAMETER_CBB,
+    PARAMETER_CBB_INSUFFICIENT,
     PDU_SIZE,
     VERSION_INCOMPATIBLE,
     InitiateError,
@@ -100,6 +102,8 @@ class Associations:
             return PDU_SIZE
         if request.max_calling < 1:
             return MAX_CALLING_INSUFFICIENT
+        if not request.parameter_cbb >= PARAMETER_CBB:
+            return PARAMETER_CBB_INSUFFICIENT
         of_peer = sum(1 for one in self._held.values() if one.peer == peer)
         if len(self._held) >= MAX_ASSOCIATIONS or of_peer >= MAX_ASSOCIATIONS_PER_PEER:
             return MEMORY_UNAVAILABLE

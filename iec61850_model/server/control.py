@@ -72,8 +72,21 @@ class Command:
     test: bool
 
     def identity(self, peer: str) -> Hashable:
-        """What makes two operates the same one (DESIGN section 5)."""
-        return (peer.partition("/")[0], self.or_cat, self.or_ident, self.number, self.time)
+        """What makes two operates the same one: origin, ctlNum and T (DESIGN section 5).
+
+        What they ask for belongs to it: another value under the same number is another command, and must
+        not be answered as if it had been carried out.
+        """
+        origin = (peer.partition("/")[0], self.or_cat, self.or_ident)
+        return (*origin, self.number, self.time, self.value, self.at, self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asked: a full JID, and the association the request came in."""
+
+    peer: str
+    association: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,7 @@ class Controls:
         return bool(reference and reference.fc is FC.CO and reference.path and reference.path[-1] == "Oper")
 
     def operate(
-        self, peer: str, reference: Reference, data: Data, moment: Moment
+        self, client: Client, reference: Reference, data: Data, moment: Moment
     ) -> tuple[Outcome, list[Effect]]:
         """Operate or TimeActivatedOperate.
 
@@ -139,13 +152,13 @@ class Controls:
             return Refused(refused.error, AddCause.INCONSISTENT_PARAMETERS), []
         state = self._objects.setdefault(target, _Object())
         _forget(state, moment.now)
-        identity = command.identity(peer)
+        identity = command.identity(client.peer)
         if identity in state.remembered:
             return state.remembered[identity][1], []
         cause = self._refusal(command, state, moment)
         if cause is not None:
             error = _ACCESS_ERROR.get(cause, DataAccessError.TEMPORARILY_UNAVAILABLE)
-            return Refused(error, cause), [_last_appl_error(peer, reference, command, cause)]
+            return Refused(error, cause), [_last_appl_error(client, reference, command, cause)]
         if not command.at.is_zero:
             state.pending = command
             state.remembered[identity] = (moment.now, Accepted())
@@ -179,11 +192,11 @@ class Controls:
         state.remembered[identity] = (moment.now, Accepted())
         return Accepted()
 
-    def last_appl_error(self, key: int, peer: str, cause: AddCause) -> Effect:
+    def last_appl_error(self, key: int, client: Client, cause: AddCause) -> Effect:
         """LastApplError for an operate that the process refuses; call before ``switched``."""
         command, _ = self._executing[key]
         oper = command.reference.child("Oper").with_fc(FC.CO)
-        return _last_appl_error(peer, oper, command, cause)
+        return _last_appl_error(client, oper, command, cause)
 
     def due(self, now: float) -> list[Effect]:
         """Start what was to be carried out by ``now``."""
@@ -313,7 +326,7 @@ def _basic(node: Node, data: Data) -> Value | dict[str, Value]:
     return {name: value for name, value in _parts(node, data).items() if not isinstance(value, dict)}
 
 
-def _last_appl_error(peer: str, oper: Reference, command: Command, cause: AddCause) -> Send:
+def _last_appl_error(client: Client, oper: Reference, command: Command, cause: AddCause) -> Send:
     """LastApplError (8-2, 20.8): CntrlObj, Error, Origin, ctlNum, AddCause."""
     origin = Data(
         "structure",
@@ -334,4 +347,4 @@ def _last_appl_error(peer: str, oper: Reference, command: Command, cause: AddCau
             ),
         ),
     )
-    return Send(peer, Payload(Unconfirmed(report)))
+    return Send(client.peer, Payload(Unconfirmed(report), client.association))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from iec61850_model.mms import xer
 from iec61850_model.mms.pdu import (
     DEFAULT_PDU_SIZE,
+    FURTHER_COMMUNICATION_REQUIRED,
     INVOKE_ID_UNKNOWN,
     PDU_SIZE,
     CancelError,
     CancelRequest,
+    ConcludeError,
     ConcludeRequest,
     ConcludeResponse,
     ConfirmedError,
@@ -36,7 +38,7 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import Reference
 from iec61850_model.server import access
 from iec61850_model.server.associations import Associations
-from iec61850_model.server.control import Controls, Executing, Refused
+from iec61850_model.server.control import Client, Controls, Executing, Refused
 from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Settled, Switch
 from iec61850_model.tree import Tree
 from iec61850_model.values import AddCause
@@ -80,8 +82,7 @@ class Server:
                 opened = self.associations.open(incoming.peer, payload.association, request, moment.now)
                 return [Reply(incoming.peer, incoming.token, opened)]
             case ConcludeRequest():
-                self.associations.close(incoming.peer, payload.association or "")
-                return [_reply(incoming, ConcludeResponse())]
+                return [_reply(incoming, self._conclude(incoming.peer, payload.association))]
             case CancelRequest(invoke_id):
                 return [_reply(incoming, CancelError(invoke_id, INVOKE_ID_UNKNOWN))]
             case ConfirmedRequest(invoke_id) if incoming.octets > size:
@@ -98,11 +99,16 @@ class Server:
         return [Reply(peer, token, Payload(Reject(error.reason, error.invoke_id)))]
 
     def switched(self, key: int, cause: AddCause | None, moment: Moment) -> list[Effect]:
-        """The process has taken (cause None) or refused what a Switch asked."""
+        """The process has taken (cause None) or refused what a Switch asked.
+
+        Raises KeyError for a ``key`` that no Switch had, or that was reported before.
+        """
         pending = self._writes.pop(key, None)
         effects: list[Effect] = []
         if pending is not None and cause is not None:
-            effects.append(self.controls.last_appl_error(key, pending.peer, cause))
+            effects.append(
+                self.controls.last_appl_error(key, Client(pending.peer, pending.association), cause)
+            )
         outcome = self.controls.switched(key, cause, moment)
         if pending is None:
             return effects
@@ -124,6 +130,14 @@ class Server:
         """A client is gone (presence unavailable, stanza error): Abort of its associations."""
         self.associations.abort_peer(peer)
 
+    def _conclude(self, peer: str, association: str | None) -> ConcludeResponse | ConcludeError:
+        """Release, unless a request of the association still waits for the process (8-2, 10.2)."""
+        if any((one.peer, one.association) == (peer, association) for one in self._writes.values()):
+            return ConcludeError(FURTHER_COMMUNICATION_REQUIRED)
+        if association is not None:
+            self.associations.close(peer, association)
+        return ConcludeResponse()
+
     def _serve(self, incoming: Incoming, request: ConfirmedRequest, size: int) -> Reply:
         result: ResponseService | MmsError
         match request.service:
@@ -138,7 +152,7 @@ class Server:
         if isinstance(result, MmsError):
             return _reply(incoming, ConfirmedError(request.invoke_id, result))
         answer = ConfirmedResponse(request.invoke_id, result)
-        if len(xer.encode(answer)) > size:
+        if len(xer.encode(answer).encode()) > size:
             return _reply(incoming, ConfirmedError(request.invoke_id, PDU_SIZE))
         return _reply(incoming, answer)
 
@@ -177,7 +191,9 @@ class Server:
     ) -> tuple[DataAccessError | None, list[Effect]]:
         if len(self._writes) >= MAX_PENDING_WRITES:
             return DataAccessError.TEMPORARILY_UNAVAILABLE, []
-        outcome, effects = self.controls.operate(pending.peer, reference, data, moment)
+        outcome, effects = self.controls.operate(
+            Client(pending.peer, pending.association), reference, data, moment
+        )
         match outcome:
             case Refused(error):
                 return error, effects

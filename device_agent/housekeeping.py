@@ -1,0 +1,63 @@
+"""What a box says of itself: LD0 with its clock, link, health and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from iec61850_model.reference import Reference
+from iec61850_model.server import Moment
+from iec61850_model.tree import NoSuchNode, Tree
+from iec61850_model.types import Value
+from iec61850_model.values import GOOD
+
+log = structlog.get_logger()
+
+_OK, _WARNING = 1, 2
+_INTERNAL_CLOCK, _GLOBAL_AREA_CLOCK = 0, 2
+_HEALTHS = ("LD0/LLN0.Health", "MET/LLN0.Health", "HP/LLN0.Health", "LD0/LPHD1.PhyHealth")
+
+
+class Housekeeping:
+    """Keeps the data objects of LD0 that follow from the box's own state."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._failing: frozenset[str] = frozenset()
+
+    def start(self, moment: Moment) -> None:
+        """The values the model file gives hold from now on: they get the time of the start."""
+        for reference, _ in self._tree.data_objects():
+            try:
+                value, quality, _ = self._tree.read(reference)
+            except NoSuchNode:
+                continue
+            if quality == GOOD:
+                self._tree.update(reference, value, quality, moment.timestamp)
+        self._set("LD0/LTMS1.TmSrc", "kernel", moment)
+        self._set("LD0/LPHD1.Proxy", False, moment)
+
+    def refresh(self, moment: Moment, online: bool, failing: Sequence[str]) -> None:
+        """Follow link, clock and the wired points that have no usable value."""
+        self._set("LD0/XmpLCCH1.ChLiv", online, moment)
+        self._set("LD0/LTMS1.TmSyn", _GLOBAL_AREA_CLOCK if moment.synchronized else _INTERNAL_CLOCK, moment)
+        self._set("LD0/BoxCALH1.GrWrn", bool(failing), moment)
+        for health in _HEALTHS:
+            self._set(health, _WARNING if failing else _OK, moment)
+        now_failing = frozenset(failing)
+        for name in sorted(now_failing - self._failing):
+            log.warning("no usable value", reference=name)
+        for name in sorted(self._failing - now_failing):
+            log.info("usable again", reference=name)
+        self._failing = now_failing
+
+    def _set(self, text: str, value: Value, moment: Moment) -> None:
+        """A status keeps the time of its last change; a model without the data object goes without."""
+        reference = Reference.parse(text)
+        try:
+            old, quality, _ = self._tree.read(reference)
+        except NoSuchNode:
+            return
+        if old != value or quality != GOOD:
+            self._tree.update(reference, value, GOOD, moment.timestamp)

@@ -1,0 +1,111 @@
+"""The box's link to its hub: whom it serves, and how the hub learns that it is there (DESIGN section 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from device_agent.config import BoxConfig
+from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.xer import MalformedPdu
+from iec61850_model.xmpp import Channel, Connection, ConnectionFailed, NotConnected, XmppError
+
+log = structlog.get_logger()
+
+ANNOUNCE_AGAIN = 5.0
+"""Seconds until the presence is sent again after it bounced: the hub is restarting."""
+MAX_ANNOUNCE_AGAIN = 60.0
+"""Longest time between two attempts, seconds."""
+
+Handler = Callable[[str, Payload | MalformedPdu, int], Awaitable[list[Payload]]]
+
+
+class Link:
+    """The XMPP connection of a box. Serves its hub's domain and its collector, nobody else."""
+
+    def __init__(self, config: BoxConfig, on_request: Handler, on_gone: Callable[[str], None]) -> None:
+        self._hub = config.hub
+        self._collector = config.collector_domain
+        self._on_gone = on_gone
+        self._again: asyncio.TimerHandle | None = None
+        self._delay = ANNOUNCE_AGAIN
+        self.connection = Connection(config.connection())
+        self.connection.on_online.append(self._online)
+        self.connection.on_offline.append(self._offline)
+        self.connection.on_presence.append(self._presence)
+        self.connection.on_refused.append(self._refused)
+        self.channel = Channel(
+            self.connection, accepts=self._accepts, on_request=on_request, on_error=on_gone
+        )
+
+    @property
+    def online(self) -> bool:
+        """The box is logged in."""
+        return self.connection.online
+
+    def start(self) -> None:
+        """Connect now and whenever the link is lost; returns at once."""
+        self.connection.begin()
+
+    async def stop(self) -> None:
+        """Log out."""
+        self._cancel_again()
+        await self.connection.stop()
+
+    def send(self, peer: str, payload: Payload) -> None:
+        """Send an unconfirmed PDU; what cannot be sent now is dropped."""
+        try:
+            self.channel.send(peer, payload)
+        except XmppError as error:
+            log.info("not sent", peer=peer, reason=str(error))
+
+    def _accepts(self, peer: str) -> bool:
+        return _domain(peer) in (self._hub, self._collector)
+
+    def _online(self) -> None:
+        log.info("link is up", jid=self.connection.jid)
+        self._delay = ANNOUNCE_AGAIN
+        self._announce(self._hub)
+        self._announce(self._collector)
+
+    def _offline(self, reason: str) -> None:
+        log.warning("link is down", reason=reason)
+        self._cancel_again()
+        self._on_gone("")
+
+    def _refused(self, failed: ConnectionFailed) -> None:
+        log.error("cannot log in", reason=str(failed))
+
+    def _presence(self, sender: str, type_: str) -> None:
+        if not self._accepts(sender):
+            return
+        if sender in (self._hub, self._collector):
+            if type_ == "available":
+                self._announce(sender)
+            elif type_ == "error" and sender == self._hub:
+                self._announce_later()
+        elif type_ in ("unavailable", "error"):
+            self._on_gone(sender)
+
+    def _announce(self, to: str) -> None:
+        """Directed presence: the hub needs no subscription to know that the box is there."""
+        try:
+            self.connection.send_presence(to)
+        except NotConnected as error:
+            log.info("presence not sent", to=to, reason=str(error))
+
+    def _announce_later(self) -> None:
+        self._cancel_again()
+        self._again = asyncio.get_running_loop().call_later(self._delay, self._announce, self._hub)
+        self._delay = min(2 * self._delay, MAX_ANNOUNCE_AGAIN)
+
+    def _cancel_again(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+
+def _domain(jid: str) -> str:
+    return jid.partition("/")[0].rpartition("@")[2]
