@@ -59,7 +59,7 @@ class Agent:
         self._settings = Settings(config.settings_file)
         self._server = Server(self.tree)
         self._housekeeping = Housekeeping(self.tree)
-        self._link = Link(config, self._request, self._gone)
+        self._link = Link(config, self._request, self._server.peer_gone, self._server.link_lost)
         self._replies: dict[int, asyncio.Future[Payload]] = {}
         self._before: dict[int, list[Payload]] = {}
         self._next_token = 0
@@ -209,10 +209,6 @@ class Agent:
         self._perform(self._server.switched(switch.key, cause, self._clock.moment()))
         if process is not None and cause is not None:
             self._show(process)
-
-    def _gone(self, peer: str) -> None:
-        """A client is gone; an empty peer: the link is, and with it everybody."""
-        self._server.peer_gone(peer)
 
     async def _tick(self) -> None:
         """Carry out what is due."""

@@ -25,10 +25,17 @@ Handler = Callable[[str, Payload | MalformedPdu, int], Awaitable[list[Payload]]]
 class Link:
     """The XMPP connection of a box. Serves its hub's domain and its collector, nobody else."""
 
-    def __init__(self, config: BoxConfig, on_request: Handler, on_gone: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: BoxConfig,
+        on_request: Handler,
+        on_gone: Callable[[str], None],
+        on_lost: Callable[[], None],
+    ) -> None:
         self._hub = config.hub
         self._collector = config.collector_domain
         self._on_gone = on_gone
+        self._on_lost = on_lost
         self._again: asyncio.TimerHandle | None = None
         self._delay = ANNOUNCE_AGAIN
         self.connection = Connection(config.connection())
@@ -73,7 +80,7 @@ class Link:
     def _offline(self, reason: str) -> None:
         log.warning("link is down", reason=reason)
         self._cancel_again()
-        self._on_gone("")
+        self._on_lost()
 
     def _refused(self, failed: ConnectionFailed) -> None:
         log.error("cannot log in", reason=str(failed))

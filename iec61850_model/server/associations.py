@@ -87,6 +87,10 @@ class Associations:
         gone = [one for one in self._held.values() if one.peer == peer or one.peer.partition("/")[0] == peer]
         return self._drop(gone)
 
+    def abort_all(self) -> list[Association]:
+        """Abort every association: the server's own link is lost."""
+        return self._drop(list(self._held.values()))
+
     def expire(self, now: float) -> list[Association]:
         """Abort what was not used for a lease."""
         return self._drop([one for one in self._held.values() if now - one.last_used >= LEASE_SECONDS])

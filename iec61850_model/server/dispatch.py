@@ -138,6 +138,10 @@ class Server:
             self.associations.close(peer, association)
         return ConcludeResponse()
 
+    def link_lost(self) -> None:
+        """The server's own link is lost, and with it every client."""
+        self.associations.abort_all()
+
     def _serve(self, incoming: Incoming, request: ConfirmedRequest, size: int) -> Reply:
         result: ResponseService | MmsError
         match request.service:
