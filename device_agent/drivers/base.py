@@ -68,7 +68,10 @@ class Driver(Protocol):
         """
 
     async def stop(self) -> None:
-        """Release the hardware. Harmless when not started."""
+        """Put outputs that have a safe state into it and release the hardware. Harmless when not started.
+
+        Raises OutputError, after releasing everything, when a safe state was not reached.
+        """
 
     async def read(self, names: Sequence[str]) -> dict[str, Sample]:
         """Measure the named readings; one sample for each name, always, within the driver's time limit.

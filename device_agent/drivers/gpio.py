@@ -109,9 +109,15 @@ class GpioDriver:
             ) from error
 
     async def stop(self) -> None:
-        for name, device in self._outputs.items():
-            device.value = self._options.outputs[name].safe
+        failures: list[str] = []
+        for name in list(self._outputs):
+            try:
+                await self.write(name, self._options.outputs[name].safe)
+            except OutputError as error:
+                failures.append(str(error))
         self._close()
+        if failures:
+            raise OutputError(f"stopped without reaching the safe state: {'; '.join(failures)}")
 
     async def read(self, names: Sequence[str]) -> dict[str, Sample]:
         require_known("reading of driver gpio", names, self.readings())

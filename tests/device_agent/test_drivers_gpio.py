@@ -107,6 +107,28 @@ async def test_a_pin_that_fails_is_an_error_and_a_failed_sample(
     monkeypatch.undo()
 
 
+async def test_stopping_tries_every_relay_and_gives_back_the_pins_even_if_one_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = make()
+    await driver.start()
+    relay = pin(driver, 27)
+    await driver.write("evu_block", True)
+    await driver.write("relay_1", True)
+    works = MockPin._set_state
+
+    def broken(mock: MockPin, value: int) -> None:
+        if mock is not relay:
+            raise OSError("chip is gone")
+        works(mock, value)
+
+    monkeypatch.setattr(MockPin, "_set_state", broken)
+    with pytest.raises(OutputError, match=r"without reaching the safe state: evu_block.*frost_guard"):
+        await driver.stop()
+    assert relay.states[-1].state is False
+    assert driver.factory is None
+
+
 async def test_a_machine_without_pins_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "nothing")
     monkeypatch.setattr("gpiozero.Device.pin_factory", None)

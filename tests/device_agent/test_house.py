@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device_agent.heat_pump import HeatPumpParams, Source
+from device_agent.heat_pump import Demand, HeatPump, HeatPumpParams, Source
 from device_agent.house import MAX_STEP_S, READINGS, House, HouseParams, OperatingMode
 from device_agent.weather import DAY_S, YEAR_S, Season, Weather
 
@@ -227,6 +227,26 @@ def test_sg_ready_4_starts_a_compressor_that_has_no_reason_to_run() -> None:
     assert house.wait(10)["compressor"] is True
 
 
+def test_sg_ready_4_does_not_wait_for_the_hysteresis() -> None:
+    """A buffer one kelvin below its set point is no reason to start, except when forced."""
+    demand = Demand(
+        outdoor=-2.0,
+        humidity=80.0,
+        ground=6.0,
+        buffer_top=39.0,
+        buffer_bottom=38.0,
+        dhw=50.0,
+        buffer_target=40.0,
+        dhw_target=50.0,
+        heating_wanted=True,
+        blocked=False,
+        forced=False,
+    )
+    pump = HeatPump(HeatPumpParams(), ground=6.0)
+    assert pump.step(demand, 1.0).sink_w == 0
+    assert pump.step(replace(demand, forced=True), 1.0).sink_w > 3000
+
+
 def test_an_air_source_defrosts_in_damp_cold_and_draws_from_the_buffer() -> None:
     house = run(HouseParams(season=Season.SPRING))
     was, melting, buffer = False, [], math.nan
@@ -376,15 +396,14 @@ def test_minimum_run_and_pause_are_respected(
 ) -> None:
     """Only a block or a fault may cut a run short; nothing may cut a pause short."""
     house = run(with_times(min_run, min_pause, Season.SPRING))
-    running: bool | None = None
-    since = house.now
+    running, since = False, -math.inf
     for blocked, seconds in blocks:
         house.house.set("evu_block", blocked)
         for readings in house.watch(seconds, every=5):
             if readings["compressor"] is not running:
                 lasted = house.now - since
-                if running is True and not blocked and not readings["fault"]:
+                if running and not blocked and not readings["fault"]:
                     assert lasted >= min_run
-                if running is False:
-                    assert lasted >= min_pause or since == NOW
+                if not running:
+                    assert lasted >= min_pause
                 running, since = bool(readings["compressor"]), house.now
