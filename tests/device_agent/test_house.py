@@ -227,24 +227,37 @@ def test_sg_ready_4_starts_a_compressor_that_has_no_reason_to_run() -> None:
     assert house.wait(10)["compressor"] is True
 
 
+COLD_BUFFER = Demand(
+    outdoor=-2.0,
+    humidity=80.0,
+    ground=6.0,
+    buffer_top=30.0,
+    buffer_bottom=30.0,
+    dhw=50.0,
+    buffer_target=40.0,
+    dhw_target=50.0,
+    heating_wanted=True,
+    blocked=False,
+    forced=False,
+)
+
+
 def test_sg_ready_4_does_not_wait_for_the_hysteresis() -> None:
     """A buffer one kelvin below its set point is no reason to start, except when forced."""
-    demand = Demand(
-        outdoor=-2.0,
-        humidity=80.0,
-        ground=6.0,
-        buffer_top=39.0,
-        buffer_bottom=38.0,
-        dhw=50.0,
-        buffer_target=40.0,
-        dhw_target=50.0,
-        heating_wanted=True,
-        blocked=False,
-        forced=False,
-    )
+    nearly_warm = replace(COLD_BUFFER, buffer_top=39.0, buffer_bottom=38.0)
     pump = HeatPump(HeatPumpParams(), ground=6.0)
-    assert pump.step(demand, 1.0).sink_w == 0
-    assert pump.step(replace(demand, forced=True), 1.0).sink_w > 3000
+    assert pump.step(nearly_warm, 1.0).sink_w == 0
+    assert pump.step(replace(nearly_warm, forced=True), 1.0).sink_w > 3000
+
+
+def test_a_compressor_runs_for_its_minimum_time_even_when_nobody_wants_heat_any_more() -> None:
+    pump = HeatPump(HeatPumpParams(min_run_s=120), ground=6.0)
+    pump.step(COLD_BUFFER, 10.0)
+    warm = replace(COLD_BUFFER, buffer_top=45.0, buffer_bottom=45.0)
+    for _ in range(100):
+        pump.step(warm, 10.0)
+    assert pump.seconds_run == 120
+    assert not pump.running
 
 
 def test_an_air_source_defrosts_in_damp_cold_and_draws_from_the_buffer() -> None:
