@@ -13,7 +13,7 @@ from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 
 
-@click.group(cls=HubGroup)
+@click.group("hphub", cls=HubGroup)
 @config_option
 @click.version_option(package_name="heat-pump-hub")
 def main() -> None:

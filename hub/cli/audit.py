@@ -27,7 +27,7 @@ COLUMNS = ("time", "kind", "provider", "heat pump", "service", "references", "de
 @click.group("audit", invoke_without_command=True)
 @click.option("--heatpump", help="Only of this heat pump.")
 @click.option("--provider", help="Only of this provider.")
-@click.option("--kind", type=click.Choice(list(AuditKind)), help="Only of this kind.")
+@click.option("--kind", type=click.Choice([kind.value for kind in AuditKind]), help="Only of this kind.")
 @click.option("--since", type=When(-1), help="Only from then on, e.g. 2026-12-31 or 12h (ago).")
 @click.option(
     "--limit",

@@ -28,7 +28,7 @@ def grant_commands() -> None:
 @click.argument("provider")
 @click.argument("heatpump")
 @click.option(
-    "--right", "rights", multiple=True, required=True, type=click.Choice(list(Right), case_sensitive=False),
+    "--right", "rights", multiple=True, required=True, type=click.Choice([right.value for right in Right]),
     help="What is allowed; may be repeated.",
 )  # fmt: skip
 @click.option(

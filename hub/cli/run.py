@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from hub.cli.context import config_option, load_config
 
 PARTS = ("router",)
-"""The parts a hub is made of, each of which can run as a process of its own."""
+"""The parts of the hub, each of which can run as a process of its own; there is one so far."""
 
 
 @click.command("run")
-@click.option("--only", multiple=True, type=click.Choice(PARTS), help="Run only this part; may be repeated.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(PARTS), expose_value=False, help="Run only this part."
+)
 @config_option
-def run_command(only: tuple[str, ...]) -> None:
+def run_command() -> None:
     """Run the hub until it is stopped (Ctrl-C or SIGTERM).
 
     \b
@@ -22,4 +26,4 @@ def run_command(only: tuple[str, ...]) -> None:
     """
     from hub.run import run  # noqa: PLC0415  the XMPP stack would slow down every other command
 
-    run(load_config(), frozenset(only or PARTS))
+    asyncio.run(run(load_config()))

@@ -51,7 +51,7 @@ def live_routers(session: Session, now: float) -> dict[str, int]:
     rows = session.execute(
         select(RouterRow.name, RouterRow.revision).where(RouterRow.heartbeat > now - ROUTER_STALE_AFTER)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def wait_until_taken(
