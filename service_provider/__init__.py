@@ -1,0 +1,49 @@
+"""For service providers: read and steer heat pumps through a hub. Start with ``ServiceProvider``."""
+
+from iec61850_model.client import (
+    AmbiguousReference,
+    BadAnswer,
+    ClientError,
+    ControlRefused,
+    NoAnswer,
+    NoSuchObject,
+    Rejected,
+    ServiceErrorReceived,
+    UnusableValue,
+)
+from iec61850_model.reference import InvalidReference, Reference
+from iec61850_model.values import FunctionalConstraint, Quality
+from service_provider.addresses import InvalidHeatPumpId
+from service_provider.errors import CannotConnect, HeatPumpOffline, HubRefused, NoSuchHeatPump, NotAllowed
+from service_provider.presence import Presence, PresenceChange
+from service_provider.provider import ServiceProvider
+from service_provider.reading import Reading
+from service_provider.tree import Branch, Kind
+
+__all__ = [
+    "AmbiguousReference",
+    "BadAnswer",
+    "Branch",
+    "CannotConnect",
+    "ClientError",
+    "ControlRefused",
+    "FunctionalConstraint",
+    "HeatPumpOffline",
+    "HubRefused",
+    "InvalidHeatPumpId",
+    "InvalidReference",
+    "Kind",
+    "NoAnswer",
+    "NoSuchHeatPump",
+    "NoSuchObject",
+    "NotAllowed",
+    "Presence",
+    "PresenceChange",
+    "Quality",
+    "Reading",
+    "Reference",
+    "Rejected",
+    "ServiceErrorReceived",
+    "ServiceProvider",
+    "UnusableValue",
+]

@@ -111,11 +111,11 @@ class NodeDefinition:
         usable = [fc for fc in there if fc in allowed]
         if not usable:
             raise KeyError(reference)
-        values = [fc for fc in usable if fc in first and value_path(there[fc]) is not None]
-        if len(values) == 1:
-            return reference.with_fc(values[0])
-        if len(usable) == 1:
-            return reference.with_fc(usable[0])
+        likely = [fc for fc in usable if fc in first]
+        values = [fc for fc in likely if value_path(there[fc]) is not None]
+        for clear in (values, likely, usable):
+            if len(clear) == 1:
+                return reference.with_fc(clear[0])
         choices = [str(reference.with_fc(fc)) for fc in usable]
         raise AmbiguousReference(
             f"{reference} exists under several functional constraints: write one of {', '.join(choices)}",

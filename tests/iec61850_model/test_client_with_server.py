@@ -4,53 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from iec61850_model.client import Client, ControlRefused, NoSuchObject, Operation, to_plain
-from iec61850_model.mms.pdu import Data, Payload
-from iec61850_model.mms.xer import decode_payload, encode_payload, parse
+from iec61850_model.client import ControlRefused, NoSuchObject, Operation, to_plain
+from iec61850_model.mms.pdu import Data
 from iec61850_model.reference import Reference
-from iec61850_model.scl import read_scl
-from iec61850_model.server.dispatch import Server
-from iec61850_model.server.effects import Incoming, Moment, Reply, Send, Switch
+from iec61850_model.server.effects import Moment, Switch
 from iec61850_model.values import GOOD, AddCause, FunctionalConstraint, Timestamp
+from tests.iec61850_model.in_memory_box import NOW, Box
 
 PEER = "hp0001@hub.example.org/IEC"
-ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
-NOW = 1_800_000_000.0
 FC = FunctionalConstraint
 _T = TypeVar("_T")
-
-
-class Box:
-    """A server with a relay that obeys, reached without a network."""
-
-    def __init__(self) -> None:
-        self.server = Server(read_scl(ICD.read_bytes()))
-        self.client = Client(self)
-        self.now = NOW
-        self.refuse: AddCause | None = None
-
-    async def request(self, peer: str, payload: Payload) -> Payload:
-        xml = encode_payload(payload)
-        incoming = Incoming("agg@hub.example.org/desk", 1, decode_payload(parse(xml)), len(xml))
-        moment = Moment(self.now)
-        effects = self.server.handle(incoming, moment)
-        answer: Payload | None = None
-        while effects:
-            effect = effects.pop(0)
-            match effect:
-                case Switch(key):
-                    effects += self.server.switched(key, self.refuse, moment)
-                case Send(_, message):
-                    self.client.receive(peer, decode_payload(parse(encode_payload(message))))
-                case Reply(_, _, reply):
-                    answer = decode_payload(parse(encode_payload(reply)))
-        assert answer is not None
-        return answer
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:

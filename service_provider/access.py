@@ -1,0 +1,180 @@
+"""Look into heat pumps, read, write and operate them, over any transport."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import overload
+
+from iec61850_model.client import (
+    AmbiguousReference,
+    Association,
+    Client,
+    ClientError,
+    Operation,
+    Transport,
+    UnusableValue,
+    part,
+    value_path,
+)
+from iec61850_model.client.errors import of_access
+from iec61850_model.mms.pdu import DataAccessError, TypeDescription
+from iec61850_model.reference import Reference
+from iec61850_model.values import FunctionalConstraint
+from service_provider.addresses import address_of
+from service_provider.browser import Browser
+from service_provider.reader import Peer, Reader
+from service_provider.reading import Reading
+from service_provider.text import value_from_text
+from service_provider.tree import Branch
+
+FC = FunctionalConstraint
+CTL_NUM_MODULUS = 256
+"""ctlNum is an INT8U (7-2 clause 20)."""
+
+
+class HeatPumpAccess:
+    """The services of heat pumps behind one hub, by heat pump id and reference.
+
+    References are written ``LD/LN.DO.DA[FC]``; the functional constraint may be left out where it is clear.
+    Every method raises a ``ClientError``; InvalidReference and InvalidHeatPumpId (both ValueError) say that a
+    name was written wrongly.
+    """
+
+    def __init__(self, transport: Transport, hub: str) -> None:
+        self._hub = hub
+        self._client = Client(transport)
+        self._reader = Reader(self._client)
+        self._browser = Browser(self._client)
+        self._ctl_nums: dict[tuple[str, Reference], int] = {}
+
+    # --- looking ------------------------------------------------------------------------------------
+
+    async def ls(self, heatpump: str, reference: str = "") -> list[str]:
+        """What is directly below: logical devices, nodes, data objects, or attributes as ``name[FC]``."""
+        return await self._browser.names(self._peer(heatpump), _parsed(reference))
+
+    async def browse(self, heatpump: str, reference: str = "") -> Branch:
+        """The whole tree below ``reference``, with values."""
+        return await self._browser.tree(self._peer(heatpump), _parsed(reference))
+
+    # --- reading and writing ------------------------------------------------------------------------
+
+    @overload
+    async def read(self, heatpump: str, reference: str, /) -> Reading: ...
+
+    @overload
+    async def read(self, heatpump: str, first: str, second: str, /, *more: str) -> list[Reading]: ...
+
+    async def read(self, heatpump: str, /, *references: str) -> Reading | list[Reading]:
+        """Read one value, or several in one request.
+
+        Raises the device's error if one of them cannot be read (``read_each`` gives the others all the same),
+        and AmbiguousReference if a reference stands for several values.
+        """
+        readings: list[Reading] = []
+        for text, found in zip(references, await self.read_each(heatpump, references), strict=True):
+            if isinstance(found, ClientError):
+                raise found
+            if len(found) != 1:
+                choices = [str(one.reference) for one in found]
+                raise AmbiguousReference(
+                    f"{text} stands for {len(found)} values: name one of them, e.g. {', '.join(choices[:3])}",
+                    choices,
+                )
+            readings += found
+        return readings[0] if len(references) == 1 else readings
+
+    async def read_each(self, heatpump: str, references: Sequence[str]) -> list[list[Reading] | ClientError]:
+        """For each reference its readings (several for a node or a three-phase value), or the device's
+        error."""
+        parsed = [Reference.parse(text) for text in references]
+        return await self._reader.read(self._peer(heatpump), parsed)
+
+    async def write(self, heatpump: str, reference: str, value: object) -> None:
+        """Set a value: a setting, a description, configuration. A text is read as people write values.
+
+        Raises ServiceErrorReceived if the device refuses, UnusableValue if the value does not fit.
+        """
+        peer, wanted = self._peer(heatpump), Reference.parse(reference)
+        definition = await self._client.definition(peer.address, wanted.ld, wanted.ln)
+        try:
+            target = definition.to_write(wanted)
+        except KeyError:
+            if definition.where(wanted.path):
+                raise UnusableValue(
+                    f"{wanted} cannot be written: only settings, configuration and descriptions can; "
+                    "a control is operated"
+                ) from None
+            raise of_access(str(wanted), DataAccessError.OBJECT_NON_EXISTENT) from None
+        described = definition.find(target.fc, target.path) if target.fc else None
+        inside = value_path(described) or ()
+        target, described = target.child(*inside), part(described, inside)
+        meant = _meant(value, described, target)
+        (error,) = await self._client.set_data_values(peer.address, [(target, meant)])
+        self._reader.forget(peer.heatpump)
+        if error is not None:
+            raise error
+
+    # --- control ------------------------------------------------------------------------------------
+
+    async def operate(
+        self,
+        heatpump: str,
+        reference: str,
+        value: object,
+        *,
+        at: datetime | None = None,
+        test: bool = False,
+    ) -> None:
+        """Operate a control at once, or ``at`` a time that the device then keeps by itself.
+
+        Returns when the device accepted it. ``value``: bool, int or float, or a text as people write it.
+        Raises ControlRefused with the AddCause, UnusableValue, ValueError for a time without zone.
+        """
+        if at is not None and at.tzinfo is None:
+            raise ValueError("give a time with its zone, e.g. datetime.now(UTC) + timedelta(minutes=5)")
+        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        definition = await self._client.definition(peer.address, target.ld, target.ln)
+        described = definition.find(FC.CO, (*target.path, "Oper", "ctlVal"))
+        meant = _meant(value, described, target) if described is not None else value
+        key = (peer.heatpump, target)
+        number = self._ctl_nums[key] = (self._ctl_nums.get(key, 0) + 1) % CTL_NUM_MODULUS
+        operation = Operation(
+            meant, time.time(), number, at=None if at is None else at.timestamp(), test=test
+        )
+        await self._client.operate(peer.address, target, operation)
+
+    # --- associations -------------------------------------------------------------------------------
+
+    async def associate(self, heatpump: str) -> Association:
+        """Open an association (7-2 clause 8). Only reports and selections need one; it ends after 5 idle
+        minutes."""
+        return await self._client.associate(self._peer(heatpump).address)
+
+    async def release(self, heatpump: str) -> None:
+        """End the association; nothing happens if there is none."""
+        await self._client.release(self._peer(heatpump).address)
+
+    def _peer(self, heatpump: str) -> Peer:
+        address = address_of(heatpump, self._hub)
+        return Peer(address.partition("@")[0], address)
+
+
+def _parsed(reference: str) -> Reference | None:
+    return Reference.parse(reference) if reference else None
+
+
+def _control(reference: Reference) -> Reference:
+    path = reference.path[:-1] if reference.path[-1:] == ("Oper",) else reference.path
+    return Reference(reference.ld, reference.ln, path)
+
+
+def _meant(value: object, described: TypeDescription | None, target: Reference) -> object:
+    if not isinstance(value, str) or described is None:
+        return value
+    try:
+        return value_from_text(value, described, target.path)
+    except UnusableValue as error:
+        raise UnusableValue(f"{target.without_fc}: {error}") from None

@@ -1,0 +1,54 @@
+"""``hpclient``: look into heat pumps, read, switch and watch them from a terminal or a script."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from service_provider.cli.connection import Login, connection_options
+from service_provider.cli.looking import browse, ls, read
+from service_provider.cli.steering import operate, write
+from service_provider.cli.watching import watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@connection_options
+@click.pass_context
+def main(context: click.Context, /, **given: str | int | float | None) -> None:
+    """Read and steer heat pumps through a heat pump hub.
+
+    \b
+    A first session:
+      hpclient ls                                    heat pumps you may use, and whether they are online
+      hpclient ls hp0001                             what is inside: logical devices
+      hpclient ls hp0001 MET/MMXU1                   ... down to data objects and attributes
+      hpclient browse hp0001 MET                     everything below MET, with values
+      hpclient read hp0001 MET/MMXU1.TotW            one value with unit, quality and time
+      hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 on  switch, now
+      hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
+      hpclient watch                                 who comes and goes
+
+    \b
+    How to connect is taken from options, else from environment variables, else from the file
+    ~/.config/heat-pump-hub/client.yaml:
+      jid: control@aggregator.example
+      password_file: /etc/heat-pump-hub/password     (readable by you alone)
+      hub: hub.example.org
+      ca_file: /etc/heat-pump-hub/ca.crt             (only if the server has a CA of its own)
+      host: xmpp.example.org                         (host and port only if DNS does not tell)
+      port: 5222
+    The password is never given on the command line, where every user of the machine could read it.
+
+    \b
+    Exit codes: 0 done; 1 refused by the device; 2 wrong use; 3 no such heat pump, or no right;
+    4 no answer in time, offline or not connected.
+    """
+    # What goes wrong is said in one sentence of ours; slixmpp's own log lines would stand between.
+    logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
+    logging.getLogger("iec61850_model").setLevel(logging.CRITICAL)
+    context.obj = Login(given)
+
+
+for command in (ls, browse, read, write, operate, watch):
+    main.add_command(command)

@@ -1,0 +1,156 @@
+"""The service provider's way to its heat pumps: connect, look, read, write, switch, watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from iec61850_model.mms.pdu import Payload
+from iec61850_model.xmpp import (
+    REQUEST_TIMEOUT,
+    Channel,
+    Connection,
+    ConnectionFailed,
+    ConnectionSettings,
+    NotConnected,
+)
+from service_provider.access import HeatPumpAccess
+from service_provider.addresses import heatpump_at
+from service_provider.errors import translated
+from service_provider.presence import Presence, PresenceBoard, PresenceChange
+from service_provider.transport import XmppTransport
+
+QUIET = 0.5
+"""Seconds without news after which the hub is taken to have told the presence of all heat pumps."""
+PRESENCE_PATIENCE = 3.0
+"""Seconds to wait for the first presence, and for all of them."""
+
+
+class ServiceProvider(HeatPumpAccess):
+    """A service provider's connection to a hub.
+
+    Use it as an asynchronous context manager::
+
+        async with ServiceProvider("control@aggregator.example", password, hub="hub.example.org") as sp:
+            power = await sp.read("hp0001", "MET/MMXU1.TotW")
+            print(power.value, power.unit, power.quality, power.time)
+            await sp.operate("hp0001", "HP/EvuGGIO1.SPCSO1", True)
+
+    References are written ``LD/LN.DO.DA[FC]``; the functional constraint may be left out where it is clear.
+    Every method raises a ``ClientError``: NoSuchHeatPump, NotAllowed, HeatPumpOffline, NoAnswer,
+    NoSuchObject, ServiceErrorReceived, ControlRefused and others; InvalidReference and InvalidHeatPumpId
+    (both ValueError) say that a name was written wrongly. One process cannot hold both this and a slixmpp
+    component.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but two by name, and each a fact of its own
+        self,
+        jid: str,
+        password: str,
+        *,
+        hub: str,
+        host: str | None = None,
+        port: int | None = None,
+        ca_file: Path | str | None = None,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        """Nothing is sent yet.
+
+        ``jid`` and ``password`` are the provider's account on any XMPP domain, ``hub`` the hub's domain.
+        ``host`` and ``port`` replace the DNS look-up; ``ca_file`` (PEM) names the only CAs to trust.
+        ``timeout``: seconds for one answer. Raises ValueError for a JID that is none.
+        """
+        ca_path = None if ca_file is None else Path(ca_file)
+        self._connection = Connection(ConnectionSettings(jid, password, host, port, ca_path))
+        self._channel = Channel(
+            self._connection,
+            accepts=lambda peer: heatpump_at(peer, hub) is not None,
+            on_message=self._on_message,
+            on_error=self._on_bounce,
+        )
+        super().__init__(XmppTransport(self._channel, timeout), hub)
+        self._board = PresenceBoard()
+        self._connection.on_online.append(self._on_online)
+        self._connection.on_offline.append(lambda reason: self._board.unknown(datetime.now(UTC)))
+        self._connection.on_presence.append(self._on_presence)
+
+    async def __aenter__(self) -> Self:
+        """Connect; raises CannotConnect with the reason and what to do."""
+        try:
+            await self._connection.start()
+        except ConnectionFailed as failed:
+            raise translated("", failed) from failed
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Log out."""
+        await self._connection.stop()
+
+    # --- presence -----------------------------------------------------------------------------------
+
+    async def heat_pumps(self) -> list[PresenceChange]:
+        """The heat pumps you hold a grant for, as far as the hub told their presence, by id.
+
+        Waits up to three seconds for the hub to tell.
+        """
+        news = self._board.last_news
+        try:
+            async with asyncio.timeout(PRESENCE_PATIENCE):
+                await news.wait()
+                while news.is_set():
+                    news.clear()
+                    await asyncio.sleep(QUIET)
+        except TimeoutError:
+            pass
+        finally:
+            if self._board.states():
+                news.set()
+        return self._board.states()
+
+    def presence_of(self, heatpump: str) -> Presence:
+        """The last known link state of a heat pump; unknown until the hub tells it."""
+        return self._board.of(heatpump)
+
+    async def presence(self, *heatpumps: str) -> AsyncGenerator[PresenceChange, None]:
+        """The known states, then every change, without end; only of the ``heatpumps`` named, if any are."""
+        async with aclosing(self._board.changes()) as changes:
+            async for change in changes:
+                if not heatpumps or change.heatpump in heatpumps:
+                    yield change
+
+    # --- what the connection tells ------------------------------------------------------------------
+
+    def _on_online(self) -> None:
+        try:
+            self._connection.send_presence()
+            self._connection.send_presence(to=self._hub)
+        except NotConnected:
+            # Lost again at once: it is sent when the link is back.
+            return
+
+    def _on_presence(self, sender: str, type_: str) -> None:
+        heatpump = heatpump_at(sender, self._hub)
+        if heatpump is None or type_ not in ("available", "unavailable"):
+            return
+        online = type_ == "available"
+        if not online:
+            self._client.peer_gone(sender)
+            self._reader.forget(heatpump)
+        state = Presence.ONLINE if online else Presence.OFFLINE
+        self._board.note(heatpump, state, datetime.now(UTC))
+
+    def _on_bounce(self, peer: str) -> None:
+        self._client.abort(peer)
+
+    def _on_message(self, peer: str, payload: Payload) -> None:
+        self._client.receive(peer, payload)

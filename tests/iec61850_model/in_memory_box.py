@@ -1,0 +1,46 @@
+"""Our own server with its ICD, reached without a network but through real XML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iec61850_model.client import Client
+from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.xer import decode_payload, encode_payload, parse
+from iec61850_model.scl import read_scl
+from iec61850_model.server.dispatch import Server
+from iec61850_model.server.effects import Incoming, Moment, Reply, Send, Switch
+from iec61850_model.values import AddCause
+
+ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
+NOW = 1_800_000_000.0
+
+
+class Box:
+    """A server with a relay that obeys, reached without a network."""
+
+    def __init__(self) -> None:
+        self.server = Server(read_scl(ICD.read_bytes()))
+        self.client = Client(self)
+        self.now: float = NOW
+        self.requests = 0
+        self.refuse: AddCause | None = None
+
+    async def request(self, peer: str, payload: Payload) -> Payload:
+        self.requests += 1
+        xml = encode_payload(payload)
+        incoming = Incoming("agg@hub.example.org/desk", 1, decode_payload(parse(xml)), len(xml))
+        moment = Moment(self.now)
+        effects = self.server.handle(incoming, moment)
+        answer: Payload | None = None
+        while effects:
+            effect = effects.pop(0)
+            match effect:
+                case Switch(key):
+                    effects += self.server.switched(key, self.refuse, moment)
+                case Send(_, message):
+                    self.client.receive(peer, decode_payload(parse(encode_payload(message))))
+                case Reply(_, _, reply):
+                    answer = decode_payload(parse(encode_payload(reply)))
+        assert answer is not None
+        return answer
