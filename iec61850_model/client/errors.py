@@ -28,7 +28,7 @@ _MMS = {
     (ErrorClass.DEFINITION, 2): ServiceError.PARAMETER_VALUE_INAPPROPRIATE,
     (ErrorClass.DEFINITION, 3): ServiceError.CLASS_NOT_SUPPORTED,
     (ErrorClass.DEFINITION, 5): ServiceError.INSTANCE_IN_USE,
-    (ErrorClass.SERVICE, 4): ServiceError.FAILED_DUE_TO_COMMUNICATIONS_CONSTRAINT,
+    (ErrorClass.SERVICE, 3): ServiceError.FAILED_DUE_TO_COMMUNICATIONS_CONSTRAINT,
     (ErrorClass.SERVICE, 5): ServiceError.INSTANCE_IN_USE,
     (ErrorClass.ACCESS, 1): ServiceError.ACCESS_VIOLATION,
     (ErrorClass.ACCESS, 2): ServiceError.INSTANCE_NOT_AVAILABLE,

@@ -19,6 +19,7 @@ from iec61850_model.mms.pdu import (
     InitiateResponse,
     Pdu,
     Unconfirmed,
+    UnknownService,
     WriteRequest,
 )
 
@@ -36,11 +37,14 @@ def carriers(pdu: Pdu) -> tuple[Carrier, ...]:
     """The stanzas a PDU may travel in, the one we send first.
 
     A rejectPDU is a message by Table D.1; as the answer to an iq it is taken from an iq result too, for an iq
-    must be answered (RFC 6120, 8.2.3).
+    must be answered (RFC 6120, 8.2.3). A request of an unknown service may come in either iq: it is for the
+    server to refuse it by a PDU.
     """
     match pdu:
         case ConfirmedRequest(_, WriteRequest()) | InitiateRequest() | ConcludeRequest():
             return (Carrier.IQ_SET,)
+        case ConfirmedRequest(_, UnknownService()):
+            return (Carrier.IQ_GET, Carrier.IQ_SET)
         case ConfirmedRequest() | CancelRequest():
             return (Carrier.IQ_GET,)
         case ConfirmedResponse() | ConfirmedError() | CancelResponse() | CancelError():

@@ -274,11 +274,12 @@ class MmsError:
 
 OBJECT_UNDEFINED = MmsError(ErrorClass.DEFINITION, 1)
 INVALID_SERVICE = MmsError(ErrorClass.SERVICE, 0)
-PDU_SIZE = MmsError(ErrorClass.SERVICE, 4)
+PDU_SIZE = MmsError(ErrorClass.SERVICE, 3)
 OBJECT_NON_EXISTENT = MmsError(ErrorClass.ACCESS, 2)
 OBJECT_ACCESS_DENIED = MmsError(ErrorClass.ACCESS, 3)
 VERSION_INCOMPATIBLE = MmsError(ErrorClass.INITIATE, 1)
 MAX_CALLING_INSUFFICIENT = MmsError(ErrorClass.INITIATE, 3)
+PARAMETER_CBB_INSUFFICIENT = MmsError(ErrorClass.INITIATE, 6)
 FURTHER_COMMUNICATION_REQUIRED = MmsError(ErrorClass.CONCLUDE, 1)
 INVOKE_ID_UNKNOWN = MmsError(ErrorClass.CANCEL, 1)
 MEMORY_UNAVAILABLE = MmsError(ErrorClass.RESOURCE, 1)
@@ -289,7 +290,8 @@ ERROR_NAMES = {
     (ErrorClass.DEFINITION, 3): "type-unsupported",
     (ErrorClass.DEFINITION, 5): "object-exists",
     (ErrorClass.RESOURCE, 1): "memory-unavailable",
-    (ErrorClass.SERVICE, 4): "pdu-size",
+    (ErrorClass.SERVICE, 3): "pdu-size",
+    (ErrorClass.SERVICE, 4): "continuation-invalid",
     (ErrorClass.SERVICE, 5): "object-constraint-conflict",
     (ErrorClass.ACCESS, 1): "object-access-unsupported",
     (ErrorClass.ACCESS, 2): "object-non-existent",

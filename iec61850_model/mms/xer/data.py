@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import cast
+from typing import TypeVar, cast
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import MAX_NESTING, Data, DataValue, RejectReason, Tag
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, boolean, integer, shown
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, integer, shown
 from iec61850_model.values import EntryTime, Timestamp
 
 MAX_BITS = 1024
@@ -29,11 +29,19 @@ _CONTROL_ELEMENTS = {
 }
 _MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 _MMS_STRING = _CONTROL_ELEMENTS | _MARKUP
+_T = TypeVar("_T")
 
 
 def escape(text: str) -> str:
     """Text with XML's own characters escaped."""
     return text.translate(_MARKUP)
+
+
+def digits(number: object, low: int, high: int) -> str:
+    """Decimal text of a whole number; raises UnencodableValue for anything else or outside low..high."""
+    if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+        raise UnencodableValue(f"{number!r:.60} is not a whole number in {low}..{high}")
+    return str(int(number))
 
 
 # --- encoding --------------------------------------------------------------------------------------
@@ -48,8 +56,12 @@ def write_data(data: Data, out: list[str], depth: int = 0) -> None:
     if tag in ("structure", "array"):
         if depth >= MAX_NESTING:
             raise UnencodableValue(f"a value is nested deeper than {MAX_NESTING} levels")
+        if not isinstance(value, tuple):
+            raise UnencodableValue(f"{value!r:.60} are not the parts of a value of kind {tag}")
         out.append(f"<{tag}>")
-        for part in cast("tuple[Data, ...]", value):
+        for part in value:
+            if not isinstance(part, Data):
+                raise UnencodableValue(f"a {tag} holds {part!r:.60} where Data is to stand")
             out.append("<Data>")
             write_data(part, out, depth + 1)
             out.append("</Data>")
@@ -57,56 +69,54 @@ def write_data(data: Data, out: list[str], depth: int = 0) -> None:
         return
     try:
         out.append(f"<{tag}>{_ENCODERS[tag](value)}</{tag}>")
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, struct.error) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise UnencodableValue(f"{value!r:.60} is not a value of kind {tag}: {error}") from error
 
 
-def _ranged(low: int, high: int) -> Callable[[DataValue], str]:
-    def encode(value: DataValue) -> str:
-        number = int(cast("int", value))
-        if not low <= number <= high:
-            raise ValueError(f"outside {low}..{high}")
-        return str(number)
-
-    return encode
+def _of_kind(value: DataValue, kind: type[_T]) -> _T:
+    if not isinstance(value, kind):
+        raise ValueError(f"{kind.__name__} is wanted")
+    return value
 
 
 def _float_hex(value: DataValue) -> str:
-    return struct.pack(">f", value).hex().upper()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number is wanted")
+    return struct.pack(">f", float(value)).hex().upper()
 
 
 def _bits(value: DataValue) -> str:
-    text = cast("str", value)
+    text = _of_kind(value, str)
     if not 0 < len(text) <= MAX_BITS or text.strip("01"):
         raise ValueError(f"a bit string has 1 to {MAX_BITS} binary digits")
     return text
 
 
 def _visible(value: DataValue) -> str:
-    text = cast("str", value)
+    text = _of_kind(value, str)
     if not text.isascii() or not text.isprintable():
         raise ValueError("only printable ASCII is allowed")
     return escape(text)
 
 
 def _mms_string(value: DataValue) -> str:
-    text = cast("str", value)
+    text = _of_kind(value, str)
     if any("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff" for char in text):
         raise ValueError("surrogates and U+FFFE, U+FFFF have no XML form")
     return text.translate(_MMS_STRING)
 
 
 _ENCODERS: dict[Tag, Callable[[DataValue], str]] = {
-    "boolean": lambda value: "true" if value else "false",
-    "integer": _ranged(*INT64),
-    "unsigned": _ranged(*UINT64),
+    "boolean": lambda value: "true" if _of_kind(value, bool) else "false",
+    "integer": lambda value: digits(value, *INT64),
+    "unsigned": lambda value: digits(value, *UINT64),
     "floating-point": _float_hex,
     "bit-string": _bits,
-    "octet-string": lambda value: cast("bytes", value).hex().upper(),
+    "octet-string": lambda value: _of_kind(value, bytes).hex().upper(),
     "visible-string": _visible,
     "mMSString": _mms_string,
-    "utc-time": lambda value: cast("Timestamp", value).to_bytes().hex().upper(),
-    "binary-time": lambda value: cast("EntryTime", value).to_bytes().hex().upper(),
+    "utc-time": lambda value: _of_kind(value, Timestamp).to_bytes().hex().upper(),
+    "binary-time": lambda value: _of_kind(value, EntryTime).to_bytes().hex().upper(),
 }
 
 
@@ -186,7 +196,6 @@ def _read_visible(text: str) -> str:
 
 
 _DECODERS: dict[str, Callable[[str], DataValue]] = {
-    "boolean": boolean,
     "integer": lambda text: integer(text, *INT64),
     "unsigned": lambda text: integer(text, *UINT64),
     "floating-point": lambda text: cast("float", struct.unpack(">f", _exactly(text, 4))[0]),

@@ -17,7 +17,7 @@ from iec61850_model.mms.pdu import (
     VariableList,
     VariableListName,
 )
-from iec61850_model.mms.xer.data import escape
+from iec61850_model.mms.xer.data import digits, escape
 from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
 
 MAX_VARIABLES = 512
@@ -33,6 +33,9 @@ MAX_NAME = 129
 MAX_SIZE = 65_535
 """Largest size in a type description (bits, octets, characters)."""
 
+MAX_NUMBER_BITS = 64
+"""Bits of the largest integer and floating-point types."""
+
 _SIZED = ("bit-string", "octet-string", "visible-string", "mMSString")
 _NUMBERS = ("integer", "unsigned")
 _BARE = ("boolean", "utc-time")
@@ -43,16 +46,17 @@ _FLOAT32_XML = (
 
 
 def write_name(name: ObjectName, out: list[str]) -> None:
-    """Append an ObjectName's alternative."""
+    """Append an ObjectName's alternative; raises UnencodableValue."""
+    item = written_identifier(name.item)
     if name.domain is not None:
-        out.append(
-            f"<domain-specific><domainId>{escape(name.domain)}</domainId>"
-            f"<itemId>{escape(name.item)}</itemId></domain-specific>"
-        )
+        if name.aa_specific:
+            raise UnencodableValue(f"{item[:80]} cannot be of a domain and of the association")
+        domain = written_identifier(name.domain)
+        out.append(f"<domain-specific><domainId>{domain}</domainId><itemId>{item}</itemId></domain-specific>")
     elif name.aa_specific:
-        out.append(f"<aa-specific>{escape(name.item)}</aa-specific>")
+        out.append(f"<aa-specific>{item}</aa-specific>")
     else:
-        out.append(f"<vmd-specific>{escape(name.item)}</vmd-specific>")
+        out.append(f"<vmd-specific>{item}</vmd-specific>")
 
 
 def read_name(holder: Element, reader: Reader) -> ObjectName:
@@ -74,19 +78,32 @@ def read_name(holder: Element, reader: Reader) -> ObjectName:
 def identifier(element: Element, reader: Reader) -> str:
     """A name of 1 to MAX_NAME printable ASCII characters without blanks at its ends."""
     text = reader.text(element).strip(" \t\r\n")
-    if not 0 < len(text) <= MAX_NAME or not text.isascii() or not text.isprintable():
+    if not _is_identifier(text):
         raise MalformedPdu(f"{shown(text)} is not a name", RejectReason.INVALID_ARGUMENT)
     return text
 
 
+def written_identifier(text: str) -> str:
+    """A name as ``identifier`` reads it back; raises UnencodableValue if it would not."""
+    if not _is_identifier(text) or text != text.strip(" "):
+        raise UnencodableValue(f"{shown(text)} is not a name")
+    return escape(text)
+
+
+def _is_identifier(text: str) -> bool:
+    return 0 < len(text) <= MAX_NAME and text.isascii() and text.isprintable()
+
+
 def write_access(variables: AccessSpecification, out: list[str]) -> None:
-    """Append a variableAccessSpecification with its element."""
+    """Append a variableAccessSpecification with its element; raises UnencodableValue."""
     out.append("<variableAccessSpecification>")
     if isinstance(variables, VariableListName):
         out.append("<variableListName>")
         write_name(variables.name, out)
         out.append("</variableListName>")
     else:
+        if not 0 < len(variables.names) <= MAX_VARIABLES:
+            raise UnencodableValue(f"{len(variables.names)} variables; 1 to {MAX_VARIABLES} go into a PDU")
         out.append("<listOfVariable>")
         for name in variables.names:
             out.append("<SEQUENCE><variableSpecification><name>")
@@ -122,29 +139,44 @@ def read_access(element: Element, reader: Reader) -> AccessSpecification:
 
 
 def write_type(described: TypeDescription, out: list[str], depth: int = 0) -> None:
-    """Append a type description with its element."""
+    """Append a type description with its element; raises UnencodableValue."""
     if depth >= MAX_TYPE_NESTING:
         raise UnencodableValue(f"a type is nested deeper than {MAX_TYPE_NESTING} levels")
     out.append("<typeDescription>")
     match described:
         case Structure(components):
+            if len(components) > MAX_COMPONENTS:
+                raise UnencodableValue(f"a structure has more than {MAX_COMPONENTS} components")
             out.append('<structure packed="false"><components>')
             for name, part in components:
-                out.append(f"<SEQUENCE><componentName>{escape(name)}</componentName><componentType>")
+                component = written_identifier(name)
+                out.append(f"<SEQUENCE><componentName>{component}</componentName><componentType>")
                 write_type(part, out, depth + 1)
                 out.append("</componentType></SEQUENCE>")
             out.append("</components></structure>")
         case Array(count, element):
-            out.append(f'<array packed="false"><numberOfElements>{count}</numberOfElements><elementType>')
+            number = digits(count, 0, MAX_ARRAY)
+            out.append(f'<array packed="false"><numberOfElements>{number}</numberOfElements><elementType>')
             write_type(element, out, depth + 1)
             out.append("</elementType></array>")
-        case Primitive("floating-point"):
-            out.append(_FLOAT32_XML)
-        case Primitive("binary-time"):
-            out.append("<binary-time>true</binary-time>")
-        case Primitive(tag, size):
-            out.append(f"<{tag}/>" if tag in _BARE else f"<{tag}>{size}</{tag}>")
+        case Primitive():
+            out.append(_primitive(described))
     out.append("</typeDescription>")
+
+
+def _primitive(described: Primitive) -> str:
+    tag, size = described.tag, described.size
+    if described == FLOAT32:
+        return _FLOAT32_XML
+    if tag in _NUMBERS:
+        return f"<{tag}>{digits(size, 1, MAX_NUMBER_BITS)}</{tag}>"
+    if tag in _SIZED:
+        return f"<{tag}>{digits(size, -MAX_SIZE, MAX_SIZE)}</{tag}>"
+    if size == 0 and tag in _BARE:
+        return f"<{tag}/>"
+    if size == 0 and tag == "binary-time":
+        return "<binary-time>true</binary-time>"
+    raise UnencodableValue(f"{tag} of size {size} is not a type of 8-2")
 
 
 def read_type(element: Element, reader: Reader, depth: int = 0) -> TypeDescription:
@@ -196,7 +228,7 @@ def _read_primitive(kind: str, element: Element, reader: Reader) -> Primitive:
         reader.empty(element)
         return Primitive(tag)
     if kind in _NUMBERS:
-        return Primitive(tag, reader.integer(element, 1, 64))
+        return Primitive(tag, reader.integer(element, 1, MAX_NUMBER_BITS))
     if kind in _SIZED:
         return Primitive(tag, reader.integer(element, -MAX_SIZE, MAX_SIZE))
     if kind == "binary-time":
@@ -204,7 +236,7 @@ def _read_primitive(kind: str, element: Element, reader: Reader) -> Primitive:
         return Primitive(tag)
     if kind == "floating-point":
         fields = reader.fields(element, ("format-width", "exponent-width"))
-        if len(fields) != 2 or reader.integer(fields["format-width"], 1, 64) != FLOAT32.size:
+        if len(fields) != 2 or reader.integer(fields["format-width"], 1, MAX_NUMBER_BITS) != FLOAT32.size:
             raise MalformedPdu("only 32-bit floating point is used", RejectReason.INVALID_ARGUMENT)
         return FLOAT32
     raise MalformedPdu(f"{shown(kind)} is not a type", RejectReason.INVALID_ARGUMENT)

@@ -32,7 +32,8 @@ from iec61850_model.mms.pdu import (
     RejectReason,
     Unconfirmed,
 )
-from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, integer, shown
+from iec61850_model.mms.xer.data import digits
+from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, UnencodableValue, integer, shown
 from iec61850_model.mms.xer.services import (
     read_report,
     read_request,
@@ -46,6 +47,14 @@ MAX_INVOKE_ID = 0xFFFF_FFFF
 """invokeID is an Unsigned32 (ISO 9506-2)."""
 MAX_LOCAL_DETAIL = 16 * 1024 * 1024
 """Largest PDU size a peer may offer, octets; what is used is the smaller of both."""
+INTEGER8_MAX = 0x7F
+"""Levels of nesting are an Integer8 (ISO 9506-2); also what an absent nesting level means: no limit."""
+INTEGER16_MAX = 0x7FFF
+"""Outstanding services and the version are Integer16 (ISO 9506-2)."""
+MAX_ERROR_CODE = 255
+"""Largest code of an error class; those in use are below 20."""
+MAX_OPTION_BITS = 128
+"""Bits of ParameterCBB and servicesSupported; the standard has 11 and 85."""
 _ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
 _CBB_BITS = ("str1", "str2", "vnam", "valt", "vadr", "vsca", "tpy", "vlis", "real", "spare", "cei")
 _SERVICE_BITS = {
@@ -74,6 +83,8 @@ def encode_payload(payload: Payload) -> str:
     """The XML a stanza carries; raises UnencodableValue."""
     if payload.association is None:
         return encode(payload.pdu)
+    if not _ASSOCIATION_ID.fullmatch(payload.association):
+        raise UnencodableValue(f"{shown(payload.association)} is not an association id")
     out = [f'<associationContext xmlns="{NS82}" assoID="{payload.association}">']
     _write_pdu(payload.pdu, out, "")
     out.append("</associationContext>")
@@ -90,20 +101,16 @@ def encode(pdu: Pdu) -> str:
 def _write_pdu(pdu: Pdu, out: list[str], xmlns: str) -> None:
     match pdu:
         case ConfirmedRequest(invoke_id, service):
-            out.append(
-                f"<confirmed-RequestPDU{xmlns}><invokeID>{invoke_id}</invokeID><ConfirmedServiceRequest>"
-            )
+            out.append(f"<confirmed-RequestPDU{xmlns}>{_written_id(invoke_id)}<ConfirmedServiceRequest>")
             write_request(service, out)
             out.append("</ConfirmedServiceRequest></confirmed-RequestPDU>")
         case ConfirmedResponse(invoke_id, response):
-            out.append(
-                f"<confirmed-ResponsePDU{xmlns}><invokeID>{invoke_id}</invokeID><ConfirmedServiceResponse>"
-            )
+            out.append(f"<confirmed-ResponsePDU{xmlns}>{_written_id(invoke_id)}<ConfirmedServiceResponse>")
             write_response(response, out)
             out.append("</ConfirmedServiceResponse></confirmed-ResponsePDU>")
         case ConfirmedError(invoke_id, error):
             out.append(
-                f"<confirmed-ErrorPDU{xmlns}><invokeID>{invoke_id}</invokeID>"
+                f"<confirmed-ErrorPDU{xmlns}>{_written_id(invoke_id)}"
                 f"{_service_error(error)}</confirmed-ErrorPDU>"
             )
         case Unconfirmed(report):
@@ -113,7 +120,7 @@ def _write_pdu(pdu: Pdu, out: list[str], xmlns: str) -> None:
         case Reject(reason, original):
             out.append(f"<rejectPDU{xmlns}>")
             if original is not None:
-                out.append(f"<originalInvokeID>{original}</originalInvokeID>")
+                out.append(_written_id(original, "originalInvokeID"))
             inner = f"<{_REJECT_NAMES[reason]}/>"
             out.append(
                 f"<rejectReason><{reason.reason_class}>{inner}</{reason.reason_class}></rejectReason></rejectPDU>"
@@ -133,14 +140,19 @@ def _write_pdu(pdu: Pdu, out: list[str], xmlns: str) -> None:
         case ConcludeError(error):
             out.append(f"<conclude-ErrorPDU{xmlns}>{_error_class(error)}</conclude-ErrorPDU>")
         case CancelRequest(invoke_id):
-            out.append(f"<cancel-RequestPDU{xmlns}>{invoke_id}</cancel-RequestPDU>")
+            out.append(f"<cancel-RequestPDU{xmlns}>{digits(invoke_id, 0, MAX_INVOKE_ID)}</cancel-RequestPDU>")
         case CancelResponse(invoke_id):
-            out.append(f"<cancel-ResponsePDU{xmlns}>{invoke_id}</cancel-ResponsePDU>")
+            number = digits(invoke_id, 0, MAX_INVOKE_ID)
+            out.append(f"<cancel-ResponsePDU{xmlns}>{number}</cancel-ResponsePDU>")
         case CancelError(invoke_id, error):
             out.append(
-                f"<cancel-ErrorPDU{xmlns}><originalInvokeID>{invoke_id}</originalInvokeID>"
+                f"<cancel-ErrorPDU{xmlns}>{_written_id(invoke_id, 'originalInvokeID')}"
                 f"{_service_error(error)}</cancel-ErrorPDU>"
             )
+
+
+def _written_id(invoke_id: int, element: str = "invokeID") -> str:
+    return f"<{element}>{digits(invoke_id, 0, MAX_INVOKE_ID)}</{element}>"
 
 
 def _service_error(error: MmsError) -> str:
@@ -149,21 +161,28 @@ def _service_error(error: MmsError) -> str:
 
 def _error_class(error: MmsError) -> str:
     name = ERROR_NAMES.get((error.error_class, error.code))
-    code = f"<{name}/>" if name else str(error.code)
+    code = f"<{name}/>" if name else digits(error.code, 0, MAX_ERROR_CODE)
     return f"<errorClass><{error.error_class}>{code}</{error.error_class}></errorClass>"
 
 
 def _initiate(pdu: InitiateRequest | InitiateResponse, side: str, state: str, kind: str) -> str:
+    unknown = [*pdu.parameter_cbb.difference(_CBB_BITS), *pdu.services.difference(_SERVICE_BITS.values())]
+    if unknown:
+        raise UnencodableValue(f"{', '.join(unknown)!r:.80} have no bit in an initiate PDU")
     cbb = "".join("1" if name in pdu.parameter_cbb else "0" for name in _CBB_BITS)
+    calling, called, version = (
+        digits(number, 0, INTEGER16_MAX) for number in (pdu.max_calling, pdu.max_called, pdu.version)
+    )
+    nesting = digits(pdu.nesting, 0, INTEGER8_MAX)
     services = "".join(
         "1" if _SERVICE_BITS.get(bit) in pdu.services else "0" for bit in range(_SERVICE_COUNT)
     )
     return (
-        f"<localDetail{side}>{pdu.local_detail}</localDetail{side}>"
-        f"<{state}MaxServOutstandingCalling>{pdu.max_calling}</{state}MaxServOutstandingCalling>"
-        f"<{state}MaxServOutstandingCalled>{pdu.max_called}</{state}MaxServOutstandingCalled>"
-        f"<{state}DataStructureNestingLevel>{pdu.nesting}</{state}DataStructureNestingLevel>"
-        f"<init{kind}Detail><{state}VersionNumber>{pdu.version}</{state}VersionNumber>"
+        f"<localDetail{side}>{digits(pdu.local_detail, 0, MAX_LOCAL_DETAIL)}</localDetail{side}>"
+        f"<{state}MaxServOutstandingCalling>{calling}</{state}MaxServOutstandingCalling>"
+        f"<{state}MaxServOutstandingCalled>{called}</{state}MaxServOutstandingCalled>"
+        f"<{state}DataStructureNestingLevel>{nesting}</{state}DataStructureNestingLevel>"
+        f"<init{kind}Detail><{state}VersionNumber>{version}</{state}VersionNumber>"
         f"<{state}ParameterCBB>{cbb}</{state}ParameterCBB>"
         f"<servicesSupported{side}>{services}</servicesSupported{side}></init{kind}Detail>"
     )
@@ -177,7 +196,10 @@ def parse(xml: bytes | str) -> Element:
 
     Raises MalformedPdu.
     """
-    octets = xml.encode() if isinstance(xml, str) else xml
+    try:
+        octets = xml.encode() if isinstance(xml, str) else xml
+    except UnicodeEncodeError as error:
+        raise MalformedPdu(f"not Unicode text: {shown(str(error))}") from error
     if len(octets) > 2 * DEFAULT_PDU_SIZE:
         raise MalformedPdu(f"{len(octets)} octets are more than a PDU may have")
     parser: XMLParser = DefusedXMLParser(forbid_dtd=True)
@@ -314,10 +336,10 @@ def _read_initiate(element: Element, reader: Reader, side: str, state: str, kind
         local_detail=reader.integer(fields[local], 0, MAX_LOCAL_DETAIL)
         if local in fields
         else DEFAULT_PDU_SIZE,
-        max_calling=reader.integer(fields[levels[0]], 0, 0x7FFF),
-        max_called=reader.integer(fields[levels[1]], 0, 0x7FFF),
-        nesting=reader.integer(fields[nesting], 0, 0x7F) if nesting in fields else 0,
-        version=reader.integer(detail[f"{state}VersionNumber"], 0, 0x7FFF),
+        max_calling=reader.integer(fields[levels[0]], 0, INTEGER16_MAX),
+        max_called=reader.integer(fields[levels[1]], 0, INTEGER16_MAX),
+        nesting=reader.integer(fields[nesting], 0, INTEGER8_MAX) if nesting in fields else INTEGER8_MAX,
+        version=reader.integer(detail[f"{state}VersionNumber"], 0, INTEGER16_MAX),
         parameter_cbb=frozenset(name for name, bit in zip(_CBB_BITS, cbb, strict=False) if bit == "1"),
         services=frozenset(
             _SERVICE_BITS[at] for at, bit in enumerate(services) if bit == "1" and at in _SERVICE_BITS
@@ -327,7 +349,7 @@ def _read_initiate(element: Element, reader: Reader, side: str, state: str, kind
 
 def _bits(text: str) -> str:
     stripped = text.strip()
-    if not 0 < len(stripped) <= 128 or stripped.strip("01"):
+    if not 0 < len(stripped) <= MAX_OPTION_BITS or stripped.strip("01"):
         raise MalformedPdu(f"{shown(stripped)} is not a bit string", RejectReason.INVALID_ARGUMENT)
     return stripped
 

@@ -12,8 +12,8 @@ NS82 = "http://www.iec.ch/61850/2018/SCSM_8_2"
 _IN_NS82 = f"{{{NS82}}}"
 
 MAX_INTEGER_DIGITS = 20
-"""Characters of a 64-bit integer with its sign."""
-_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+"""Digits of the largest 64-bit integer; longer text is refused before it is turned into a number."""
+_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII)
 _BLANK = " \t\r\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
@@ -26,7 +26,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.mms.xer.data import escape, read_data, write_data
+from iec61850_model.mms.xer.data import read_data, write_data
 from iec61850_model.mms.xer.names import (
     MAX_VARIABLES,
     identifier,
@@ -36,6 +36,7 @@ from iec61850_model.mms.xer.names import (
     write_access,
     write_name,
     write_type,
+    written_identifier,
 )
 from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
 
@@ -53,11 +54,16 @@ def _needed(fields: dict[str, _T], *names: str) -> list[_T]:
     return [fields[name] for name in names]
 
 
+def _check_count(items: Sized, limit: int) -> None:
+    if len(items) > limit:
+        raise UnencodableValue(f"{len(items)} entries are more than the {limit} of one PDU")
+
+
 # --- requests --------------------------------------------------------------------------------------
 
 
 def write_request(service: RequestService, out: list[str]) -> None:
-    """Append a ConfirmedServiceRequest's alternative."""
+    """Append a ConfirmedServiceRequest's alternative; raises UnencodableValue."""
     match service:
         case ReadRequest(variables, with_result):
             out.append(f'<read specificationWithResult="{"true" if with_result else "false"}">')
@@ -66,6 +72,7 @@ def write_request(service: RequestService, out: list[str]) -> None:
         case WriteRequest(variables, data):
             out.append("<write>")
             write_access(variables, out)
+            _check_count(data, MAX_VARIABLES)
             out.append("<listOfData>")
             for value in data:
                 out.append("<Data>")
@@ -84,13 +91,15 @@ def write_request(service: RequestService, out: list[str]) -> None:
 
 def _write_name_list_request(service: GetNameListRequest, out: list[str]) -> None:
     out.append(f"<getNameList><objectClass><{service.object_class}/></objectClass><objectScope>")
-    if service.scope is ObjectScope.DOMAIN:
-        out.append(f"<domainSpecific>{escape(service.domain or '')}</domainSpecific>")
+    if (service.domain is not None) != (service.scope is ObjectScope.DOMAIN):
+        raise UnencodableValue(f"scope {service.scope} and domain {service.domain!r:.60} do not go together")
+    if service.domain is not None:
+        out.append(f"<domainSpecific>{written_identifier(service.domain)}</domainSpecific>")
     else:
         out.append(f"<{service.scope}/>")
     out.append("</objectScope>")
     if service.continue_after is not None:
-        out.append(f"<continueAfter>{escape(service.continue_after)}</continueAfter>")
+        out.append(f"<continueAfter>{written_identifier(service.continue_after)}</continueAfter>")
     out.append("</getNameList>")
 
 
@@ -154,21 +163,23 @@ _REQUESTS: dict[str, Callable[[Element, Reader], RequestService]] = {
 
 
 def write_response(service: ResponseService, out: list[str]) -> None:
-    """Append a ConfirmedServiceResponse's alternative."""
+    """Append a ConfirmedServiceResponse's alternative; raises UnencodableValue."""
     match service:
         case ReadResponse(results):
             out.append("<read>")
             write_results(results, out)
             out.append("</read>")
         case WriteResponse(outcomes):
+            _check_count(outcomes, MAX_VARIABLES)
             out.append("<write>")
             for outcome in outcomes:
                 inner = "<success/>" if outcome is None else f"<failure><{outcome.text}/></failure>"
                 out.append(f"<CHOICE>{inner}</CHOICE>")
             out.append("</write>")
         case GetNameListResponse(identifiers, more):
+            _check_count(identifiers, MAX_IDENTIFIERS)
             out.append(f'<getNameList moreFollows="{"true" if more else "false"}"><listOfIdentifier>')
-            out.extend(f"<Identifier>{escape(name)}</Identifier>" for name in identifiers)
+            out.extend(f"<Identifier>{written_identifier(name)}</Identifier>" for name in identifiers)
             out.append("</listOfIdentifier></getNameList>")
         case GetVariableAccessAttributesResponse(described, deletable):
             out.append("<getVariableAccessAttributes>")
@@ -180,7 +191,8 @@ def write_response(service: ResponseService, out: list[str]) -> None:
 
 
 def write_results(results: tuple[AccessResult, ...], out: list[str]) -> None:
-    """Append a listOfAccessResult."""
+    """Append a listOfAccessResult; raises UnencodableValue."""
+    _check_count(results, MAX_VARIABLES)
     out.append("<listOfAccessResult>")
     for result in results:
         if isinstance(result, Data):
@@ -200,7 +212,7 @@ def read_response(element: Element, reader: Reader) -> ResponseService:
 
 
 def read_results(element: Element, reader: Reader) -> tuple[AccessResult, ...]:
-    """Read a listOfAccessResult."""
+    """Read a listOfAccessResult; raises MalformedPdu."""
     return tuple(
         _read_result(*reader.choice(item), reader)
         for item in reader.items(element, "AccessResult", MAX_VARIABLES)
@@ -266,7 +278,7 @@ _RESPONSES: dict[str, Callable[[Element, Reader], ResponseService]] = {
 
 
 def write_report(report: InformationReport, out: list[str]) -> None:
-    """Append an informationReport."""
+    """Append an informationReport; raises UnencodableValue."""
     out.append("<informationReport>")
     write_access(report.variables, out)
     write_results(report.results, out)
