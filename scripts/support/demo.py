@@ -122,11 +122,11 @@ def write_environment(scene: Scene) -> Path:
     return path
 
 
-def stop_demo() -> list[str]:
+def stop_demo(folder: Path) -> list[str]:
     """Stop what an earlier demo left running; returns the names."""
-    pid_files = sorted(FOLDER.glob("*.pid"), key=lambda path: path.stat().st_mtime, reverse=True)
+    pid_files = sorted(folder.glob("*.pid"), key=lambda path: path.stat().st_mtime, reverse=True)
     stopped = [path.stem for path in pid_files if stop_pid_file(path)]
-    if (FOLDER / "prosody").exists() and stop_detached(FOLDER / "prosody"):
+    if (folder / "prosody").exists() and stop_detached(folder / "prosody"):
         stopped.append("prosody")
     return stopped
 
@@ -138,7 +138,7 @@ def keep(scene: Scene, proxy: BackgroundProxy, tell: Narrator) -> None:
     scene.start_box(2, simulated(seed=2), simulated_points(), simulated_outputs())
     scene.wait_for("hp0002 online", lambda: scene.presence_of("hp0002") == "online", timeout=60)
     path = write_environment(scene)
-    shown = path.relative_to(REPOSITORY)
+    shown = path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
     tell.lines(
         f"It is still running. In this folder:\n"
         f"    source {shown}          hphub and hpclient work against it\n"
@@ -148,7 +148,7 @@ def keep(scene: Scene, proxy: BackgroundProxy, tell: Narrator) -> None:
     )
 
 
-def play(keep_running: bool) -> int:
+def play(folder: Path, keep_running: bool) -> int:
     """The whole demo; returns the exit code."""
     tell = Narrator()
     try:
@@ -156,9 +156,9 @@ def play(keep_running: bool) -> int:
     except ProsodyUnavailableError as error:
         tell.failed(str(error))
         return 1
-    stop_demo()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    scene = Scene(FOLDER, install, detached=keep_running)
+    stop_demo(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    scene = Scene(folder, install, detached=keep_running)
     done = False
     proxy: BackgroundProxy | None = None
     try:
@@ -187,7 +187,14 @@ def _stop_on_sigterm(_number: int, _frame: FrameType | None) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--keep", "keep_running", is_flag=True, help="Leave it running and write .local/demo/env.")
 @click.option("--stop", is_flag=True, help="End a demo that was left running.")
-def main(keep_running: bool, stop: bool) -> None:
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDER,
+    show_default=".local/demo",
+    help="Where to play; what is in it is removed.",
+)
+def main(keep_running: bool, stop: bool, folder: Path) -> None:
     """Play the main job end to end on this machine: Prosody, a hub, three boxes, a provider, an operator.
 
     \b
@@ -199,12 +206,12 @@ def main(keep_running: bool, stop: bool) -> None:
     Exits 0 only if every step did what it says.
     """
     if stop:
-        stopped = stop_demo()
+        stopped = stop_demo(folder)
         click.echo(f"Stopped: {', '.join(stopped)}" if stopped else "No demo was running.")
         return
     signal.signal(signal.SIGTERM, _stop_on_sigterm)
     try:
-        sys.exit(play(keep_running))
+        sys.exit(play(folder, keep_running))
     except KeyboardInterrupt:
         click.echo("Interrupted; everything was stopped.", err=True)
         sys.exit(130)
