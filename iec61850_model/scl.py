@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
+from iec61850_model.mms.pdu import MAX_NESTING
+from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.tree import ArrayNode, Branch, Leaf, LogicalDevice, LogicalNode, Node, Tree
 from iec61850_model.types import BASIC_TYPES, BasicType, enumeration
 from iec61850_model.values import GOOD, NOT_CONNECTED, FunctionalConstraint
@@ -15,12 +17,10 @@ _NS = f"{{{NS_SCL}}}"
 
 MAX_SCL_OCTETS = 4 * 1024 * 1024
 """Octets of an SCL file; a box's own model is below 100 kB."""
-MAX_TYPE_DEPTH = 10
-"""Levels of nested types below a data object, so that a type that holds itself is found."""
 MAX_ARRAY_COUNT = 1000
 """Elements of one array attribute."""
 MAX_NODES = 100_000
-"""Leaves of one model, so that nested arrays cannot fill the memory."""
+"""Data objects, structures and attributes of one model, so that nested arrays cannot fill the memory."""
 
 FC = FunctionalConstraint
 _FC_ORDER = {fc: at for at, fc in enumerate(FC)}
@@ -33,7 +33,8 @@ class SclError(ValueError):
 def read_scl(xml: bytes, ied: str | None = None) -> Tree:
     """Make the instances of one IED.
 
-    ``ied`` chooses among several; a file with one needs none. Raises SclError.
+    ``ied`` chooses among several; a file with one needs none. Raises SclError, also for a model that could
+    not be served: names that are no MMS names, values nested deeper than one PDU carries (8-2, 8.2).
     """
     if len(xml) > MAX_SCL_OCTETS:
         raise SclError(f"the file has {len(xml)} octets; at most {MAX_SCL_OCTETS} are read")
@@ -42,15 +43,33 @@ def read_scl(xml: bytes, ied: str | None = None) -> Tree:
         root = etree.fromstring(xml, parser)
     except etree.XMLSyntaxError as error:
         raise SclError(f"not well-formed XML: {error}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise SclError("a document type definition is not allowed in SCL: remove the DOCTYPE")
     if root.tag != f"{_NS}SCL":
         raise SclError(f"the root element is {root.tag}, not SCL of {NS_SCL}")
     return _Reader(root).tree(ied)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an attribute stands: its FC, the levels above it from LN$FC on, and the valKind it inherits."""
+
+    fc: FC
+    depth: int
+    val_kind: str = "Set"
+
+    def within(self, element: etree._Element) -> _Place:
+        """A structure that is read-only holds nothing that can be written, unless a part says so itself."""
+        return replace(self, val_kind=element.get("valKind", self.val_kind))
+
+    def below(self) -> _Place:
+        return replace(self, depth=self.depth + 1)
+
+
 @dataclass(slots=True)
 class _Reader:
     root: etree._Element
-    leaves: int = 0
+    nodes: int = 0
     types: dict[tuple[str, str], etree._Element] = field(default_factory=dict)
     enums: dict[str, BasicType] = field(default_factory=dict)
     given: set[int] = field(default_factory=set)
@@ -82,6 +101,7 @@ class _Reader:
             if name in device.nodes:
                 raise _at(ln, f"{device.name}/{name} is there twice")
             device.nodes[name] = self._node(ln)
+            _check_names(ln, device, name)
         return device
 
     def _node(self, ln: etree._Element) -> LogicalNode:
@@ -93,8 +113,8 @@ class _Reader:
             )
         node = LogicalNode(ln_class)
         for do in template.iterfind(f"{_NS}DO"):
-            instance = _child(ln, "DOI", _needed(do, "name"))
-            self._object(node, (_needed(do, "name"),), do, instance)
+            name = _name(do)
+            self._object(node, (name,), do, _child(ln, "DOI", name))
         node.by_fc = dict(sorted(node.by_fc.items(), key=lambda item: _FC_ORDER[item[0]]))
         return node
 
@@ -106,22 +126,32 @@ class _Reader:
         instance: etree._Element | None,
     ) -> None:
         template = self._type("DOType", _needed(element, "type"), element)
-        if len(path) > MAX_TYPE_DEPTH:
-            raise _at(element, f"types are nested deeper than {MAX_TYPE_DEPTH} levels")
+        self._count(element, len(path))
+        if path in node.cdcs:
+            raise _at(element, f"{'.'.join(path)} is there twice")
         node.cdcs[path] = _needed(template, "cdc")
         for part in template.iterfind("*"):
-            kind, name = etree.QName(part).localname, part.get("name", "")
+            kind = etree.QName(part).localname
+            if kind not in ("SDO", "DA"):
+                continue
+            name = _name(part)
             if kind == "SDO":
+                if part.get("count", "0") != "0":
+                    raise _at(part, "an array of data objects (count) is not supported")
                 below = _child(instance, "SDI", name)
                 self._object(node, (*path, name), part, below)
-            elif kind == "DA":
+            else:
                 fc = self._fc(part)
                 holder = node.by_fc.setdefault(fc, Branch())
                 for step in path:
                     following = holder.children.setdefault(step, Branch())
                     assert isinstance(following, Branch)
                     holder = following
-                holder.children[name] = self._attribute(part, fc, _instance(instance, name), 0)
+                if name in holder.children:
+                    raise _at(part, f"{name} is there twice")
+                holder.children[name] = self._attribute(
+                    part, _Place(fc, len(path) + 1), _instance(instance, name)
+                )
         for fc in (FC.ST, FC.MX):
             self._set_rest_quality(node.by_fc.get(fc), path)
 
@@ -136,45 +166,48 @@ class _Reader:
         if quality is not None:
             quality.value = GOOD if id(status) in self.given else NOT_CONNECTED
 
-    def _attribute(
-        self, element: etree._Element, fc: FC, instance: etree._Element | None, depth: int
-    ) -> Node:
+    def _count(self, element: etree._Element, depth: int) -> None:
+        """Bound the model: in size, and in depth to what a value in a PDU may have below LN$FC."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise _at(element, f"the model has more than {MAX_NODES} objects and attributes")
+        if depth >= MAX_NESTING:
+            raise _at(element, f"types are nested deeper than the {MAX_NESTING} levels of a PDU")
+
+    def _attribute(self, element: etree._Element, place: _Place, instance: etree._Element | None) -> Node:
+        place = place.within(element)
         count = element.get("count", "0")
         if not count.isdecimal() or int(count) > MAX_ARRAY_COUNT:
             raise _at(element, f"count {count} is not a number up to {MAX_ARRAY_COUNT}")
         if int(count) == 0:
-            return self._single(element, fc, instance, depth)
+            return self._single(element, place, instance)
+        self._count(element, place.depth)
         return ArrayNode(
-            [self._single(element, fc, _indexed(instance, at), depth) for at in range(int(count))]
+            [self._single(element, place.below(), _indexed(instance, at)) for at in range(int(count))]
         )
 
-    def _single(self, element: etree._Element, fc: FC, instance: etree._Element | None, depth: int) -> Node:
+    def _single(self, element: etree._Element, place: _Place, instance: etree._Element | None) -> Node:
         b_type = _needed(element, "bType")
         if b_type != "Struct":
-            return self._leaf(element, self._basic(element, b_type), fc, instance)
-        if depth >= MAX_TYPE_DEPTH:
-            raise _at(element, f"types are nested deeper than {MAX_TYPE_DEPTH} levels")
-        template = self._type("DAType", _needed(element, "type"), element)
-        return Branch(
-            {
-                _needed(part, "name"): self._attribute(
-                    part, fc, _instance(instance, part.get("name", "")), depth + 1
-                )
-                for part in template.iterfind(f"{_NS}BDA")
-            }
-        )
+            self._count(element, 0)
+            return self._leaf(element, self._basic(element, b_type), place, instance)
+        self._count(element, place.depth)
+        branch = Branch()
+        for part in self._type("DAType", _needed(element, "type"), element).iterfind(f"{_NS}BDA"):
+            name = _name(part)
+            if name in branch.children:
+                raise _at(part, f"{name} is there twice")
+            branch.children[name] = self._attribute(part, place.below(), _instance(instance, name))
+        if not branch.children:
+            raise _at(element, f"DAType {element.get('type')} has no BDA")
+        return branch
 
     def _leaf(
-        self, element: etree._Element, basic: BasicType, fc: FC, instance: etree._Element | None
+        self, element: etree._Element, basic: BasicType, place: _Place, instance: etree._Element | None
     ) -> Leaf:
-        self.leaves += 1
-        if self.leaves > MAX_NODES:
-            raise _at(element, f"the model has more than {MAX_NODES} attributes")
         source = instance if instance is not None and instance.find(f"{_NS}Val") is not None else element
-        val_kind = (instance.get("valKind") if instance is not None else None) or element.get(
-            "valKind", "Set"
-        )
-        leaf = Leaf(basic, basic.rest, writable=fc is FC.SP and val_kind == "Set")
+        val_kind = (instance.get("valKind") if instance is not None else None) or place.val_kind
+        leaf = Leaf(basic, basic.rest, writable=place.fc is FC.SP and val_kind == "Set")
         text = source.findtext(f"{_NS}Val")
         if text is not None:
             try:
@@ -216,10 +249,20 @@ class _Reader:
         return found
 
     def _fc(self, element: etree._Element) -> FC:
-        try:
-            return FC(_needed(element, "fc"))
-        except ValueError:
-            raise _at(element, f"{element.get('fc')} is not a functional constraint") from None
+        name = _needed(element, "fc")
+        if name not in FC.__members__:
+            raise _at(element, f"{name} is not a functional constraint")
+        return FC(name)
+
+
+def _check_names(ln: etree._Element, device: LogicalDevice, name: str) -> None:
+    """Every variable is to have a name that a client can ask for (8-2, 8.2)."""
+    try:
+        Reference.from_mms(name)
+        for variable in device.nodes[name].variable_names(name):
+            Reference.from_mms(device.name, variable)
+    except InvalidReference as error:
+        raise _at(ln, str(error)) from None
 
 
 def _child(element: etree._Element | None, kind: str, name: str) -> etree._Element | None:
@@ -248,6 +291,15 @@ def _needed(element: etree._Element, attribute: str) -> str:
     if value is None:
         raise _at(element, f"attribute {attribute} is missing")
     return str(value)
+
+
+def _name(element: etree._Element) -> str:
+    """The name of a data object or attribute; ``$`` and ``.`` in it would make it another's name."""
+    name = _needed(element, "name")
+    try:
+        return Reference.from_mms(name).ld
+    except InvalidReference:
+        raise _at(element, f"{name!r} is no name: a letter, then letters, digits and _") from None
 
 
 def _at(element: etree._Element, message: str) -> SclError:

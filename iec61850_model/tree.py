@@ -121,6 +121,13 @@ class LogicalNode:
     def describe(self) -> TypeDescription:
         return Structure(tuple((fc.value, branch.describe()) for fc, branch in self.by_fc.items()))
 
+    def variable_names(self, ln: str) -> Iterator[str]:
+        """Every variable of this node under its name ``ln``: LN, LN$FC, LN$FC$DO, LN$FC$DO$DA.."""
+        yield ln
+        for fc, branch in self.by_fc.items():
+            yield f"{ln}${fc}"
+            yield from _names_below(f"{ln}${fc}", branch)
+
 
 @dataclass(slots=True)
 class LogicalDevice:
@@ -128,21 +135,15 @@ class LogicalDevice:
 
     name: str
     nodes: dict[str, LogicalNode] = field(default_factory=dict)
-    _names: list[str] = field(default_factory=list)
+    _sorted_names: list[str] = field(default_factory=list)
 
     def variable_names(self) -> list[str]:
-        """Every variable of the domain in ASCII order (8-2, clause 11): LN, LN$FC, LN$FC$DO, LN$FC$DO$DA.."""
-        if not self._names:
-            self._names = sorted(_names(self))
-        return self._names
-
-
-def _names(device: LogicalDevice) -> Iterator[str]:
-    for ln, node in device.nodes.items():
-        yield ln
-        for fc, branch in node.by_fc.items():
-            yield f"{ln}${fc}"
-            yield from _names_below(f"{ln}${fc}", branch)
+        """Every variable of the domain in ASCII order (8-2, clause 11)."""
+        if not self._sorted_names:
+            self._sorted_names = sorted(
+                name for ln, node in self.nodes.items() for name in node.variable_names(ln)
+            )
+        return self._sorted_names
 
 
 def _names_below(prefix: str, node: Node) -> Iterator[str]:

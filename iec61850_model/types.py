@@ -61,7 +61,10 @@ class BasicType:
         return self.checked(data.value)
 
     def from_text(self, text: str) -> Value:
-        """The value of an SCL Val element or of what a person typed; raises ValueRefused."""
+        """The value of an SCL Val element or of what a person typed; raises ValueRefused.
+
+        Booleans are ``true``, ``false``, 1 or 0; octets are hexadecimal; a quality is its 13 bits.
+        """
         if self.literals is not None:
             return self._literal(text)
         match self.tag:
@@ -72,11 +75,9 @@ class BasicType:
             case "floating-point":
                 return self.checked(_number_text(text, float))
             case "octet-string":
-                return self.checked(bytes.fromhex(text))
+                return self.checked(_octets_text(text))
             case "utc-time" | "binary-time":
                 raise ValueRefused(f"a {self.name} has no text form in SCL")
-            case "bit-string" if self.name == "Quality":
-                return self.checked(Quality.from_bits(text))
         return self.checked(text)
 
     def _literal(self, text: str) -> Value:
@@ -104,6 +105,13 @@ def _number_text(text: str, kind: type[int] | type[float]) -> int | float:
         raise ValueRefused(f"{text[:40]!r} is not a number") from None
 
 
+def _octets_text(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ValueRefused(f"{text[:40]!r} is not hexadecimal") from None
+
+
 # --- checks ---------------------------------------------------------------------------------------
 
 
@@ -127,9 +135,9 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
 def _float32(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueRefused(f"{value!r:.60} is not a number")
-    if not math.isfinite(value):
-        raise _invalid(value, "a finite number")
     try:
+        if not math.isfinite(value):
+            raise _invalid(value, "a finite number")
         rounded: float = struct.unpack(">f", struct.pack(">f", value))[0]
     except OverflowError:
         raise _invalid(value, "a number of single precision") from None
@@ -142,6 +150,8 @@ def _text(size: int, printable: bool) -> Callable[[object], str]:
             raise ValueRefused(f"{value!r:.60} is not a text")
         if len(value) > size or (printable and not (value.isascii() and value.isprintable())):
             raise _invalid(value, f"at most {size} {'printable ASCII ' if printable else ''}characters")
+        if any("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff" for char in value):
+            raise _invalid(value, "text that XML can carry: no surrogates, U+FFFE or U+FFFF")
         return value
 
     return check

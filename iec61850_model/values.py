@@ -291,6 +291,8 @@ class EntryTime(NamedTuple):
     @classmethod
     def from_unix(cls, time: float) -> EntryTime:
         """Entry time of ``time`` seconds since 1970 UTC; raises ValueError before 1984 or after 2163."""
+        if not math.isfinite(time):
+            raise ValueError(f"{time} is not a time")
         total = round(time * 1000) - ENTRY_TIME_EPOCH_DAYS * MILLISECONDS_PER_DAY
         days, milliseconds = divmod(total, MILLISECONDS_PER_DAY)
         if not 0 <= days <= 0xFFFF:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
+from box_model import box_tree
 from hypothesis import HealthCheck, settings
 
-from iec61850_model.scl import read_scl
 from iec61850_model.tree import Tree
-
-ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
 
 settings.register_profile(
     "iec61850_model",
@@ -25,4 +22,4 @@ settings.load_profile("iec61850_model")
 @pytest.fixture
 def tree() -> Tree:
     """The instances of the shipped model, fresh for each test."""
-    return read_scl(ICD.read_bytes())
+    return box_tree()
