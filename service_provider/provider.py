@@ -13,6 +13,7 @@ from typing import Self
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.xmpp import (
     REQUEST_TIMEOUT,
+    Announcer,
     Channel,
     Connection,
     ConnectionFailed,
@@ -75,6 +76,7 @@ class ServiceProvider(HeatPumpAccess):
         )
         super().__init__(XmppTransport(self._channel, timeout), hub)
         self._board = PresenceBoard()
+        self._announcer = Announcer(self._connection, hub)
         self._connection.on_online.append(self._on_online)
         self._connection.on_offline.append(lambda reason: self._board.unknown(datetime.now(UTC)))
         self._connection.on_presence.append(self._on_presence)
@@ -133,7 +135,6 @@ class ServiceProvider(HeatPumpAccess):
     def _on_online(self) -> None:
         try:
             self._connection.send_presence()
-            self._connection.send_presence(to=self._hub)
         except NotConnected:
             # Lost again at once: it is sent when the link is back.
             return
