@@ -121,3 +121,17 @@ def test_nothing_is_changed_that_cannot_be_audited(hphub: Hphub, folder: Path) -
     result = hphub("heatpump", "add", "hp0001", "--box", "box0001@boxes.example.org")
     assert (result.exit_code, "disk full" in result.output) == (1, True)
     assert as_json(hphub("heatpump", "list", "--json")) == []
+
+
+def test_nothing_runs_on_a_schema_of_another_program(hphub: Hphub, folder: Path) -> None:
+    with sqlite3.connect(folder / "registry.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'registry_9999'")
+    for command in (("run",), ("init", "--dir", str(folder)), ("heatpump", "list")):
+        result = hphub(*command)
+        assert (result.exit_code, "newer hub" in result.stderr) == (1, True)
+
+
+def test_run_refuses_a_secret_that_others_may_read(hphub: Hphub, folder: Path) -> None:
+    (folder / "secrets" / "router").chmod(0o644)
+    result = hphub("run")
+    assert (result.exit_code, "chmod 600" in result.stderr) == (1, True)
