@@ -5,7 +5,7 @@ What is not listed here is denied. A PDU is judged whole: everything it touches 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.roster import Grant, Right
@@ -22,6 +22,7 @@ from iec61850_model.mms.pdu import (
     ObjectScope,
     Pdu,
     ReadRequest,
+    UnknownService,
     VariableList,
     WriteRequest,
 )
@@ -29,7 +30,7 @@ from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.values import FunctionalConstraint, Timestamp
 
 SCHEDULE_DEVICE = "SCH"
-"""Logical device of the schedules: never under ``control`` (DESIGN section 4)."""
+"""Logical device of the schedules: only the right ``schedule`` changes anything in it (DESIGN section 4)."""
 
 FC = FunctionalConstraint
 READABLE = frozenset({FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG})
@@ -69,6 +70,7 @@ class Judgement:
 
 STEERING = frozenset({"Operate", "Select", "SelectWithValue", "Cancel", "SetDataValues"})
 _CONTROL_SERVICES = {"Oper": "Operate", "SBOw": "SelectWithValue", "Cancel": "Cancel"}
+"""Abstract service of a write to this name; the first one found names a PDU that holds several."""
 
 
 class _Unlisted(Exception):
@@ -80,6 +82,8 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
     service, references, detail = describe(pdu)
     try:
         needs = _needs(pdu)
+        if not needs:
+            raise _Unlisted("it asks for nothing")
     except _Unlisted as unlisted:
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
@@ -114,11 +118,12 @@ def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
 
 
 def _describe_write(names: Sequence[ObjectName], data: Sequence[Data]) -> tuple[str, tuple[str, ...], str]:
-    for name, value in zip(names, data, strict=False):
-        service = _CONTROL_SERVICES.get(name.item.rpartition("$")[2])
-        if service:
-            return service, tuple(map(_shown, names)), _describe_command(value)
-    return "SetDataValues", tuple(map(_shown, names)), ""
+    last = [name.item.rpartition("$")[2] for name in names]
+    service = next((_CONTROL_SERVICES[one] for one in _CONTROL_SERVICES if one in last), "SetDataValues")
+    commands = [
+        _describe_command(value) for one, value in zip(last, data, strict=False) if one in _CONTROL_SERVICES
+    ]
+    return service, tuple(map(_shown, names)), "; ".join(filter(None, commands))
 
 
 def _describe_command(value: Data) -> str:
@@ -142,7 +147,7 @@ def _shown(name: ObjectName) -> str:
 # --- what a PDU needs -----------------------------------------------------------------------------
 
 
-def _needs(pdu: Pdu) -> Iterable[Need]:
+def _needs(pdu: Pdu) -> Sequence[Need]:
     match pdu:
         case InitiateRequest() | ConcludeRequest() | CancelRequest():
             return [Need(None)]
@@ -156,6 +161,8 @@ def _needs(pdu: Pdu) -> Iterable[Need]:
             if len(names) != len(data):
                 raise _Unlisted("a write with as many values as variables is wanted")
             return [_write_need(_reference(name), value) for name, value in zip(names, data, strict=True)]
+        case ConfirmedRequest(_, UnknownService(name)):
+            raise _Unlisted(f"no right lets the service {name!a:.40} through")
     raise _Unlisted("no right lets this service through")
 
 
@@ -184,9 +191,12 @@ def _read_need(reference: Reference) -> Need:
 
 def _write_need(reference: Reference, data: Data) -> Need:
     if reference.fc is FC.CO and reference.path and reference.path[-1] in CONTROLS:
-        at = _time_of(data)
+        # A cancel repeats the operTm of the command it ends; it does nothing at that time.
+        at = _time_of(data) if reference.path[-1] != "Cancel" else None
         return _control_need(reference, at.unix if at else None)
     if reference.fc in SETTABLE:
+        if reference.ld == SCHEDULE_DEVICE:
+            raise _Unlisted("schedules are not changed by the right settings")
         return Need(Right.SETTINGS, reference)
     raise _Unlisted(f"no right lets writing {reference} through")
 
