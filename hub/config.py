@@ -14,6 +14,8 @@ from slixmpp.jid import JID, InvalidJID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hub.audit.entry import OPERATOR_CHAIN
+
 CONFIG_NAME = "hub.yaml"
 CONFIG_VARIABLE = "HPHUB_CONFIG"
 SYSTEM_CONFIG = Path("/etc/heat-pump-hub") / CONFIG_NAME
@@ -59,6 +61,13 @@ def _database_url(text: str, info: ValidationInfo) -> str:
     return absolute.render_as_string(hide_password=False)
 
 
+def _router_name(name: str) -> str:
+    if name == OPERATOR_CHAIN:
+        raise ValueError(f"{name!r} is the audit chain of the operator's commands: choose another name")
+    return name
+
+
+RouterName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$"), AfterValidator(_router_name)]
 DomainName = Annotated[str, AfterValidator(_domain)]
 FilePath = Annotated[Path, AfterValidator(_absolute_path)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
@@ -98,7 +107,7 @@ class HubConfig(_Section):
     """The whole of hub.yaml."""
 
     domain: DomainName
-    router_name: str = Field(default="router", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    router_name: RouterName = "router"
     xmpp: XmppSection = XmppSection()
     secrets: SecretsSection = Field(default_factory=SecretsSection)
     databases: DatabasesSection = Field(default_factory=DatabasesSection)

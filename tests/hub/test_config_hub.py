@@ -44,6 +44,7 @@ def test_relative_paths_start_at_the_file_and_absolute_ones_stay(tmp_path: Path)
         ("domain: h.example\nlog_level: loud\n", "log_level: "),
         ("domain: h.example\npresence: {pace: 0}\n", "presence.pace: "),
         ("domain: h.example\nrouter_name: A B\n", "router_name: "),
+        ("domain: h.example\nrouter_name: operator\n", "choose another name"),
         (
             "domain: h.example\ndatabases: {registry: 'mysql://x/y'}\n",
             "databases.registry: only SQLite files",
