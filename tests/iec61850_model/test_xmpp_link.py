@@ -6,8 +6,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
+from slixmpp import JID
 
 from iec61850_model.mms.pdu import Data, Payload
 from iec61850_model.mms.xer import encode_payload, parse
@@ -149,6 +151,32 @@ async def test_a_stream_is_not_led_to_another_host() -> None:
     stream = Stream(settings, tls_context(None), lambda element: False)
     stream._handle_stream_error({"condition": "see-other-host", "see_other_host": "evil.example"})
     assert stream.default_domain == "example.org", "the certificate asked for stays that of the JID's domain"
+    stream.discard()
+
+
+class SecuredTransport:
+    """As much of a TLS transport as the end of a login looks at."""
+
+    def get_extra_info(self, name: str) -> object:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+@pytest.mark.parametrize(
+    ("bound", "fails"),
+    [("a@example.org/IEC", False), ("a@example.org/IEC-2", True), ("b@example.org/IEC", True)],
+)
+async def test_a_box_is_online_only_as_itself(bound: str, fails: bool) -> None:
+    settings = ConnectionSettings("a@example.org/IEC", "secret", "127.0.0.1", 1)
+    stream = Stream(settings, tls_context(None), lambda element: False)
+    stream.transport = cast("asyncio.Transport", SecuredTransport())
+    stream.sessionstarted, stream.boundjid = True, JID(bound)
+    stream._negotiated(None)
+    assert bool(stream.opened.exception()) is fails
     stream.discard()
 
 

@@ -226,6 +226,36 @@ async def test_a_message_to_nobody_comes_back_as_error(world: World) -> None:
         assert client.bounced == [f"nobody@{DOMAIN}/IEC"]
 
 
+async def test_what_was_received_is_acknowledged_and_never_bounces(world: World) -> None:
+    peer = f"xb21@{DOMAIN}/IEC"
+    async with world.end(peer) as box, world.end(f"xc21@{DOMAIN}/desk") as client:
+        for _ in range(20):
+            client.channel.send(peer, REPORT)
+        await until(lambda: len(box.messages) == 20)
+        # The server asks for an acknowledgement after some time without traffic.
+        await asyncio.sleep(1)
+        assert box.connection._stream is not None
+        box.connection._stream.abort()
+        await until(lambda: box.events == ["online", "offline", "online"])
+        assert await client.channel.request(peer, REQUEST) == ANSWER
+        assert client.bounced == []
+
+
+async def test_what_was_sent_is_counted_as_the_server_counts(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = f"xb22@{DOMAIN}/IEC"
+    async with world.end(peer) as box, world.end(f"xc22@{DOMAIN}/desk") as client:
+        for _ in range(23):
+            assert await client.channel.request(peer, REQUEST) == ANSWER
+        for end in (box, client):
+            stream = end.connection._stream
+            assert stream is not None
+            unacknowledged = stream.plugin["xep_0198"].unacked_queue
+            await until(lambda queue=unacknowledged: len(queue) < 5)
+    assert not [record for record in caplog.records if "Inconsistent sequence" in record.getMessage()]
+
+
 async def test_unknown_stanzas_are_answered_as_rfc_6120_asks(world: World) -> None:
     async with world.end(f"xb10@{DOMAIN}/IEC"), world.end(f"xc10@{DOMAIN}/desk") as client:
         answers = iqs(client)

@@ -285,9 +285,10 @@ async def test_a_refusal_says_why(sp: HeatPumpAccess, box: LiveBox) -> None:
 
 
 async def test_two_commands_in_a_row_are_two(sp: HeatPumpAccess) -> None:
-    for value in (True, False, True):
+    for number, value in enumerate((True, False, True), 1):
         await sp.operate("hp0001", EVU, value)
-        assert (await sp.read("hp0001", EVU)).value is value
+        state, ctl_num = await sp.read("hp0001", EVU, f"{EVU}.ctlNum[ST]")
+        assert (state.value, ctl_num.value) == (value, number)
 
 
 async def test_an_association_on_request(sp: HeatPumpAccess, box: LiveBox) -> None:

@@ -11,6 +11,7 @@ from service_provider.presence import Presence, PresenceBoard
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HUB = "hub.example.org"
+PATIENCE = 5.0
 
 
 def test_addresses_there_and_back() -> None:
@@ -28,7 +29,7 @@ async def test_a_listener_gets_the_state_then_the_changes() -> None:
     board = PresenceBoard()
     board.note("hp0002", Presence.OFFLINE, NOW)
     board.note("hp0001", Presence.ONLINE, NOW)
-    async with aclosing(board.changes()) as changes:
+    async with asyncio.timeout(PATIENCE), aclosing(board.changes()) as changes:
         first = [await anext(changes) for _ in range(2)]
         assert [one.heatpump for one in first] == ["hp0001", "hp0002"]
         waiting = asyncio.ensure_future(anext(changes))
@@ -48,7 +49,7 @@ async def test_a_listener_gets_the_state_then_the_changes() -> None:
 async def test_offline_ourselves_everything_is_unknown_and_said_so() -> None:
     board = PresenceBoard()
     board.note("hp0001", Presence.ONLINE, NOW)
-    async with aclosing(board.changes()) as changes:
+    async with asyncio.timeout(PATIENCE), aclosing(board.changes()) as changes:
         await anext(changes)
         board.unknown(NOW)
         assert (await anext(changes)).presence is Presence.UNKNOWN
