@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from xml.etree.ElementTree import Element
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
@@ -18,9 +17,10 @@ from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import (
+    AccessResult,
     ConfirmedError,
     ConfirmedResponse,
-    DataAccessError,
+    Data,
     InformationReport,
     ObjectName,
     Payload,
@@ -33,6 +33,7 @@ from iec61850_model.mms.pdu import (
 
 PING_NS = "urn:xmpp:ping"
 ANSWERS = ("result", "error")
+_IN_NS82 = f"{{{xer.NS82}}}"
 
 
 class Outcome(enum.StrEnum):
@@ -135,20 +136,18 @@ class Router:
     # --- provider to heat pump --------------------------------------------------------------------
 
     def _request(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
-        if incoming.type not in ("get", "set") or not incoming.id or len(incoming.children) != 1:
-            return _refuse(incoming, Condition.BAD_REQUEST, "an iq get or set with one payload is wanted")
-        payload = _decoded(incoming.children[0])
-        if isinstance(payload, str):
-            in_8_2 = incoming.children[0].tag.startswith("{" + xer.NS82)
-            condition = Condition.BAD_REQUEST if in_8_2 else Condition.SERVICE_UNAVAILABLE
-            return _refuse(incoming, condition, payload)
-        if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
-            return _refuse(incoming, Condition.BAD_REQUEST, "this PDU does not travel in such an iq")
+        if not any(child.tag.startswith(_IN_NS82) for child in incoming.children):
+            condition = Condition.SERVICE_UNAVAILABLE if incoming.children else Condition.BAD_REQUEST
+            return _refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
         provider = self.roster.provider_of_jid(sender.bare)
         provider_id = provider.id if provider else ""
+        way = _Way(incoming, now, provider_id, incoming.sender, to.local)
+        try:
+            payload = _request_in(incoming)
+        except xer.MalformedPdu as malformed:
+            return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
         grants = self.roster.grants(provider_id, to.local, now)
         judged = judge(payload.pdu, grants, now)
-        way = _Way(incoming, now, provider_id, incoming.sender, to.local)
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
@@ -171,7 +170,8 @@ class Router:
         if incoming.type != "error":
             return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
         provider = self.roster.provider_of_jid(sender.bare)
-        if provider is None or not self.roster.grants(provider.id, to.local, now):
+        granted = provider is not None and self.roster.grants(provider.id, to.local, now)
+        if provider is None or not granted or to.resource != HEAT_PUMP_RESOURCE:
             return Routed(Outcome.DROPPED, reason="a bounce without a grant")
         box = self.addresses.box(self.roster.heat_pumps[to.local].box)
         alias = self.addresses.alias(provider.id, sender.resource)
@@ -187,35 +187,63 @@ class Router:
         if not (answers or reports) or sender.resource != HEAT_PUMP_RESOURCE or not to.local:
             return _refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
         provider = self.roster.providers.get(to.local)
-        if provider is None or not self.roster.grants(provider.id, heat_pump.id, now):
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
+        if provider is None:
+            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "there is no such provider")
         target = full(provider.jid, to.resource)
         public = self.addresses.heat_pump(heat_pump.id)
         way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
-        condition = incoming.error_condition if incoming.type == "error" else None
-        payload = _decoded(incoming.children[0]) if len(incoming.children) == 1 else "not one payload"
-        if condition is None and (isinstance(payload, str) or not _is_from_box(payload.pdu, answers)):
-            if not answers:
-                return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
-            condition = Condition.INTERNAL_SERVER_ERROR
-        if condition is not None:
+        inner, result, condition = _content(incoming)
+        if not self.roster.grants(provider.id, heat_pump.id, now):
+            if answers and result:
+                ended = way.entry(AuditKind.RESULT, _RESULT, f"{result}; {_ENDED}")
+                return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
+            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
+        if condition is None:
+            xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, inner)
+        elif answers or incoming.type == "error":
             xml = error(incoming.kind, incoming.id, public, target, condition)
-            return way.forward(xml, "", way.entry(AuditKind.RESULT, _RESULT, condition), xml)
-        assert isinstance(payload, Payload)
-        xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, xer.encode_payload(payload))
-        result = _result(payload.pdu)
+        else:
+            return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, _RESULT, result) if result else None
         return way.forward(xml, "", audit, xml)
 
 
 _RESULT = Judgement(True, "")
+_UNREADABLE = Judgement(False, "")
+_ENDED = "not passed on: the provider holds no grant"
 
 
-def _decoded(element: Element) -> Payload | str:
+def _payload_in(incoming: Stanza) -> Payload:
+    """The one payload of a stanza, decoded strictly; raises MalformedPdu."""
+    if len(incoming.children) != 1:
+        raise xer.MalformedPdu(f"a stanza holds {len(incoming.children)} payloads where one is to stand")
+    return xer.decode_payload(incoming.children[0], strict=True)
+
+
+def _request_in(incoming: Stanza) -> Payload:
+    """The request an iq carries; raises MalformedPdu."""
+    if incoming.type not in ("get", "set") or not incoming.id:
+        raise xer.MalformedPdu("an iq get or set with an id is wanted")
+    payload = _payload_in(incoming)
+    if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
+        raise xer.MalformedPdu("this PDU does not travel in such an iq")
+    return payload
+
+
+def _content(incoming: Stanza) -> tuple[str, str, Condition | None]:
+    """What a box says: the PDU written anew, what the audit is told, and the condition if it is none."""
+    if incoming.type == "error":
+        condition = incoming.error_condition
+        return "", condition, condition
+    carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
-        return xer.decode_payload(element, strict=True)
-    except xer.MalformedPdu as malformed:
-        return str(malformed)
+        payload = _payload_in(incoming)
+        if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
+            raise xer.MalformedPdu("this PDU does not travel in such a stanza")
+        return xer.encode_payload(payload), _result(payload.pdu), None
+    except xer.CodecError:
+        condition = Condition.INTERNAL_SERVER_ERROR
+        return "", condition, condition
 
 
 def _result(pdu: Pdu) -> str:
@@ -232,16 +260,11 @@ def _result(pdu: Pdu) -> str:
     return ""
 
 
-def _add_cause(result: object) -> str:
-    value = getattr(result, "value", None)
-    if isinstance(result, DataAccessError) or not isinstance(value, tuple) or not value:
-        return "unreadable"
-    return f"AddCause {getattr(value[-1], 'value', '')!s:.10}"
-
-
-def _is_from_box(pdu: Pdu, answers: bool) -> bool:
-    carrier = Carrier.IQ_RESULT if answers else Carrier.MESSAGE
-    return not is_request(pdu) and carrier in carriers(pdu)
+def _add_cause(result: AccessResult) -> str:
+    """AddCause stands last in LastApplError (8-2, 20.8)."""
+    parts = result.value if isinstance(result, Data) else ()
+    last = parts[-1] if isinstance(parts, tuple) and parts else None
+    return f"AddCause {last.value!r}" if isinstance(last, Data) and last.tag == "integer" else "unreadable"
 
 
 def _answer_hub(incoming: Stanza) -> Routed:
