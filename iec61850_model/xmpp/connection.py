@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
-from iec61850_model.xmpp.errors import ConnectionFailed, NotConnected
+from iec61850_model.xmpp.errors import ConnectionFailed, FailureKind, NotConnected
 from iec61850_model.xmpp.markup import attribute
 from iec61850_model.xmpp.settings import ConnectionSettings, LinkProfile, normalized
 from iec61850_model.xmpp.stream import Stream, tls_context
@@ -135,8 +135,7 @@ class Connection:
         clock = asyncio.get_running_loop().time
         while True:
             try:
-                stream = Stream(self.settings, tls_context(self.settings.ca_file), self._take)
-                await stream.open(LOGIN_TIMEOUT)
+                stream = await self._opened()
             except ConnectionFailed as failed:
                 if first is not None and not first.done():
                     first.set_exception(failed)
@@ -155,6 +154,18 @@ class Connection:
                 delay = backoff.after_loss(clock() - since, _random.random())
                 log.warning("the link was lost: %s; next attempt in %.1f s", reason, delay)
             await asyncio.sleep(delay)
+
+    async def _opened(self) -> Stream:
+        """A stream that is logged in; raises ConnectionFailed, and nothing else may end the attempts."""
+        try:
+            stream = Stream(self.settings, tls_context(self.settings.ca_file), self._take)
+            await stream.open(LOGIN_TIMEOUT)
+        except ConnectionFailed:
+            raise
+        except Exception as error:
+            log.exception("an attempt to connect failed unexpectedly")
+            raise ConnectionFailed(FailureKind.REFUSED, f"connecting failed: {error!r:.200}") from error
+        return stream
 
     async def _until_lost(self, stream: Stream) -> str:
         profile = self.settings.profile

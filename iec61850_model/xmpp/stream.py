@@ -152,6 +152,9 @@ class Stream(ClientXMPP):
             return False
         except IqError:
             return True
+        except Exception:
+            log.exception("the ping failed unexpectedly: the link is given up")
+            return False
         return True
 
     def _is_open(self) -> bool:
