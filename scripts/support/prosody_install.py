@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from support.apt_packages import PackagesUnavailableError, Report, unpacked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 OLDEST_VERSION = (0, 12)
 """The first Prosody whose own modules include mod_smacks and mod_admin_shell."""
-
-APT_TIMEOUT = 600.0
-"""Seconds for one apt-get call: the package lists (about 10 MB) over a slow line, on a small machine."""
-
-APT_OUTPUT_SHOWN = 2_000
-"""Characters of apt-get's output an error message shows, from the end."""
 
 FOREIGN_PATH_CHARACTERS = ";?:\n"
 """Separators and wildcards of LUA_PATH and LD_LIBRARY_PATH: no folder with one of these can stand there."""
@@ -29,10 +22,6 @@ FOREIGN_PATH_CHARACTERS = ";?:\n"
 INSTALL_HINT = "On Debian, Ubuntu or Raspberry Pi OS: `sudo apt-get install prosody`"
 
 _PATH_LINE = re.compile(r"^CFG_(SOURCEDIR|CONFIGDIR|PLUGINDIR|DATADIR)\s*=.*$", re.MULTILINE)
-_PLANNED_PACKAGE = re.compile(r"^Inst (\S+) (?:\[[^\]]*\] )?\((\S+) ", re.MULTILINE)
-
-Report = Callable[[str], None]
-"""Takes one line of progress."""
 
 
 class ProsodyUnavailableError(Exception):
@@ -72,12 +61,14 @@ def find_prosody(local: Path = REPOSITORY / ".local", report: Report = lambda li
             f"Prosody cannot run from {local}: a name on the way contains ';', '?', ':' or a line end. "
             f"Move this folder, or install Prosody. {INSTALL_HINT}"
         )
-    local.mkdir(parents=True, exist_ok=True)
-    tree = local / "prosody"
-    with _only_one(local / "prosody.lock"):
-        if not _is_complete(tree):
-            _fetch(tree, local / "prosody.partial", report)
-    return _unpacked(tree)
+    try:
+        return _unpacked(unpacked("prosody", local, _prepare, report))
+    except PackagesUnavailableError as error:
+        wanted = ".".join(map(str, OLDEST_VERSION))
+        raise ProsodyUnavailableError(
+            f"Prosody is not installed and {error}. Install Prosody {wanted} or newer with the system's "
+            f"package manager, so that `prosody` and `prosodyctl` are on the PATH. {INSTALL_HINT}"
+        ) from error
 
 
 def _installed() -> ProsodyInstall | None:
@@ -123,82 +114,9 @@ def _unpacked(tree: Path) -> ProsodyInstall:
     )
 
 
-def _fetch(tree: Path, partial: Path, report: Report) -> None:
-    """Unpack Prosody and what it needs and the system lacks into `partial`, then rename that to `tree`."""
-    for tool in ("apt-get", "dpkg"):
-        if shutil.which(tool) is None:
-            raise ProsodyUnavailableError(
-                f"Prosody is not installed and this system has no {tool} to get it with. Install Prosody "
-                f"{'.'.join(map(str, OLDEST_VERSION))} or newer with the system's package manager, so that "
-                f"`prosody` and `prosodyctl` are on the PATH."
-            )
-    report("Getting Prosody from the system's package sources, without root")
-    shutil.rmtree(partial, ignore_errors=True)
-    apt = _Apt(partial / "apt")
-    # A broken third-party source makes an update fail as a whole; what matters is whether Prosody is found.
-    updated = apt.run("update")
-    planned = apt.run("install", "--simulate", "--no-install-recommends", "prosody")
-    packages = [f"{name}={version}" for name, version in _PLANNED_PACKAGE.findall(planned.stdout)]
-    if planned.returncode != 0 or not packages:
-        raise _apt_failed("apt-get does not know how to install Prosody", updated, planned)
-    report(f"Downloading {len(packages)} packages")
-    downloaded = apt.run("download", *packages)
-    archives = sorted(apt.downloads.glob("*.deb"))
-    if downloaded.returncode != 0 or len(archives) != len(packages):
-        raise _apt_failed("apt-get could not download Prosody", updated, downloaded)
-    unpacked = partial / "tree"
-    for archive in archives:
-        subprocess.run(["dpkg", "-x", str(archive), str(unpacked)], check=True, timeout=APT_TIMEOUT)
+def _prepare(tree: Path, unpacked_tree: Path) -> None:
     for program in ("prosody", "prosodyctl"):
-        _point_to(tree, unpacked / "usr/bin" / program)
-    _stamp(unpacked).write_text(f"{tree}\n")
-    shutil.rmtree(tree, ignore_errors=True)
-    unpacked.rename(tree)
-    shutil.rmtree(partial, ignore_errors=True)
-    report(f"Prosody {_version(tree / 'usr/lib/prosody')} is in {tree}")
-
-
-class _Apt:
-    """apt-get with lists and cache of its own: it changes nothing outside `root`."""
-
-    def __init__(self, root: Path) -> None:
-        self.downloads = root / "downloads"
-        for folder in (root / "state/lists/partial", root / "cache/archives/partial", self.downloads):
-            folder.mkdir(parents=True)
-        self._options = [
-            option
-            for setting in (
-                f"Dir::State={root / 'state'}",
-                "Dir::State::status=/var/lib/dpkg/status",
-                f"Dir::Cache={root / 'cache'}",
-                # As root apt would switch to a user who may not write here.
-                "APT::Sandbox::User=",
-                "Acquire::Languages=none",
-            )
-            for option in ("-o", setting)
-        ]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["apt-get", *self._options, *arguments],
-                cwd=self.downloads,
-                env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=APT_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ProsodyUnavailableError(
-                f"apt-get {arguments[0]} took over {APT_TIMEOUT:.0f} s. Is there a network? {INSTALL_HINT}"
-            ) from error
-
-
-def _apt_failed(what: str, *calls: subprocess.CompletedProcess[str]) -> ProsodyUnavailableError:
-    said = "\n".join((call.stdout + call.stderr)[-APT_OUTPUT_SHOWN:].strip() for call in calls)
-    return ProsodyUnavailableError(f"{what}. {INSTALL_HINT}. It said:\n{said}")
+        _point_to(tree, unpacked_tree / "usr/bin" / program)
 
 
 def _point_to(tree: Path, program: Path) -> None:
@@ -222,15 +140,6 @@ def lua_string(text: str) -> str:
     return '"' + "".join(rf"\{ord(c):03d}" if c in '"\\' or c < " " else c for c in text) + '"'
 
 
-def _stamp(tree: Path) -> Path:
-    return tree / "complete"
-
-
-def _is_complete(tree: Path) -> bool:
-    """Whether `tree` was unpacked to its end, and for the place where it is now."""
-    return _stamp(tree).is_file() and _text(_stamp(tree)) == f"{tree}\n"
-
-
 def _version(source: Path) -> str:
     version_file = source / "prosody.version"
     return _text(version_file).strip() if version_file.is_file() else "unknown"
@@ -248,11 +157,3 @@ def _require_new_enough(version: str, where: str) -> None:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
-
-
-@contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Let one process at a time fill the folder; the others wait and then find it filled."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
