@@ -26,10 +26,6 @@ from service_provider.errors import translated
 from service_provider.presence import Presence, PresenceBoard, PresenceChange
 from service_provider.transport import XmppTransport
 
-ANNOUNCE_AGAIN = 5.0
-"""Seconds until the hub is told of us again after it could not be reached, at first; doubled each time."""
-MAX_ANNOUNCE_AGAIN = 60.0
-"""Longest time between two attempts, seconds."""
 QUIET = 0.5
 """Seconds without news after which the hub is taken to have told the presence of all heat pumps."""
 PRESENCE_PATIENCE = 3.0
@@ -80,12 +76,11 @@ class ServiceProvider(HeatPumpAccess):
         )
         super().__init__(XmppTransport(self._channel, timeout), hub)
         self._board = PresenceBoard()
-        self._announcement: asyncio.TimerHandle | None = None
-        self._announce_delay = ANNOUNCE_AGAIN
-        self._announcer = Announcer(self._connection, hub)
         self._connection.on_online.append(self._on_online)
         self._connection.on_offline.append(self._on_offline)
         self._connection.on_presence.append(self._on_presence)
+        # After our own callback: the hub is to hear of us once we are available.
+        Announcer(self._connection, hub)
 
     async def __aenter__(self) -> Self:
         """Connect; raises CannotConnect with the reason and what to do."""
@@ -139,36 +134,19 @@ class ServiceProvider(HeatPumpAccess):
     # --- what the connection tells ------------------------------------------------------------------
 
     def _on_online(self) -> None:
-        self._announce_delay = ANNOUNCE_AGAIN
-        self._connection.send_presence()
-        self._announce()
-
-    def _on_offline(self, _reason: str) -> None:
-        self._cancel_announcement()
-        self._board.unknown(datetime.now(UTC))
-
-    def _announce(self) -> None:
-        """Directed presence: the hub needs no subscription to tell us of our heat pumps."""
         try:
-            self._connection.send_presence(to=self._hub)
+            self._connection.send_presence()
         except NotConnected:
-            # The link is lost again; it is said when the link is back.
+            # Lost again at once: it is sent when the link is back.
             return
 
-    def _announce_later(self) -> None:
-        self._cancel_announcement()
-        loop = asyncio.get_running_loop()
-        self._announcement = loop.call_later(self._announce_delay, self._announce)
-        self._announce_delay = min(2 * self._announce_delay, MAX_ANNOUNCE_AGAIN)
-
-    def _cancel_announcement(self) -> None:
-        if self._announcement is not None:
-            self._announcement.cancel()
-            self._announcement = None
+    def _on_offline(self, _reason: str) -> None:
+        self._board.unknown(datetime.now(UTC))
 
     def _on_presence(self, sender: str, type_: str) -> None:
-        if sender == self._hub:
-            self._on_hub_presence(type_)
+        if sender == self._hub and type_ in ("unavailable", "error"):
+            # The hub is gone, and with it what it told.
+            self._board.unknown(datetime.now(UTC))
             return
         heatpump = heatpump_at(sender, self._hub)
         if heatpump is None or type_ not in ("available", "unavailable"):
@@ -179,17 +157,6 @@ class ServiceProvider(HeatPumpAccess):
             self._reader.forget(heatpump)
         state = Presence.ONLINE if online else Presence.OFFLINE
         self._board.note(heatpump, state, datetime.now(UTC))
-
-    def _on_hub_presence(self, type_: str) -> None:
-        """The hub has come back and asks who is there, or it is gone and with it what it told."""
-        if type_ == "available":
-            self._cancel_announcement()
-            self._announce_delay = ANNOUNCE_AGAIN
-            self._announce()
-        elif type_ in ("unavailable", "error"):
-            self._board.unknown(datetime.now(UTC))
-            if type_ == "error":
-                self._announce_later()
 
     def _on_bounce(self, peer: str) -> None:
         self._client.abort(peer)

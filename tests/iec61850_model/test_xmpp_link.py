@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -13,7 +13,15 @@ from slixmpp import JID
 
 from iec61850_model.mms.pdu import Data, Payload
 from iec61850_model.mms.xer import encode_payload, parse
-from iec61850_model.xmpp import MOBILE, WIRED, Connection, ConnectionFailed, ConnectionSettings, LinkProfile
+from iec61850_model.xmpp import (
+    MOBILE,
+    WIRED,
+    Announcer,
+    Connection,
+    ConnectionFailed,
+    ConnectionSettings,
+    LinkProfile,
+)
 from iec61850_model.xmpp.connection import Backoff
 from iec61850_model.xmpp.markup import attribute, octets
 from iec61850_model.xmpp.stream import Stream, tls_context
@@ -86,6 +94,41 @@ def test_settings_that_make_no_sense(jid: str, host: str | None, port: int | Non
 
 def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(ConnectionSettings("a@example.org", "secret"))
+
+
+class Told:
+    """A connection that keeps to whom presence was sent."""
+
+    def __init__(self) -> None:
+        self.on_online: list[Callable[[], None]] = []
+        self.on_offline: list[Callable[[str], None]] = []
+        self.on_presence: list[Callable[[str, str], None]] = []
+        self.told: list[str] = []
+
+    def send_presence(self, to: str) -> None:
+        self.told.append(to)
+
+
+async def test_a_component_is_told_on_login_on_its_return_and_again_after_a_bounce(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("iec61850_model.xmpp.announce.FIRST_RETRY", 0.01)
+    told = Told()
+    announcer = Announcer(cast("Connection", told), "hub.example.org")
+    told.on_online[0]()
+    assert told.told == ["hub.example.org"]
+    told.on_presence[0]("hub.example.org", "available")
+    told.on_presence[0]("hp0001@hub.example.org/IEC", "available")
+    assert len(told.told) == 2
+    told.on_online[0]()
+    told.on_presence[0]("hub.example.org", "error")
+    assert len(told.told) == 3
+    await asyncio.sleep(0.05)
+    assert len(told.told) == 4
+    told.on_presence[0]("hub.example.org", "error")
+    announcer.stop()
+    await asyncio.sleep(0.1)
+    assert len(told.told) == 4, "offline, nothing is tried"
 
 
 # --- servers nobody should log in to ---------------------------------------------------------------
