@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from device_agent.clock import ClockSource
 from device_agent.relays import DEFAULT_MAX_ON_S, LONGEST_MAX_ON_S
 from iec61850_model.xmpp import MOBILE, WIRED, ConnectionSettings
+from iec61850_model.xmpp.settings import normalized
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MAX_POINTS = 1000
 """Points of one box: several times what a heat pump and its house have."""
 MAX_PASSWORD = 1024
 """Characters of a password file."""
-SG_READY_STATES = 4
+RESOURCE = "IEC"
+"""The resource of every box (8-2, 6.1)."""
 
 DriverName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
@@ -27,7 +43,7 @@ class ConfigError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(_Section):
@@ -40,7 +56,7 @@ class Source(_Section):
     @classmethod
     def _split(cls, text: Any) -> Any:
         if not isinstance(text, str):
-            return text
+            raise ValueError("write driver.name, e.g. meter.power")
         driver, dot, name = text.partition(".")
         if not dot or not name:
             raise ValueError(f"{text!r}: write driver.name, e.g. meter.power")
@@ -50,11 +66,17 @@ class Source(_Section):
         return f"{self.driver}.{self.name}"
 
 
+def _not_zero(scale: float) -> float:
+    if scale == 0:
+        raise ValueError("0 would make zero of every reading; leave the point out if it is not wired")
+    return scale
+
+
 class Point(_Section):
     """Where the value of a data object comes from: value = reading * scale + offset."""
 
     source: Source
-    scale: float = 1.0
+    scale: Annotated[float, AfterValidator(_not_zero)] = 1.0
     offset: float = 0.0
 
     @model_validator(mode="before")
@@ -72,7 +94,10 @@ class RelayOutput(_Section):
 
 
 class SgReadyOutput(_Section):
-    """Two relays behind the SG Ready state 1..4 of an INC; the safe state is 2, normal running."""
+    """Two relays behind the SG Ready state 1..4 of an INC; the safe state is 2, normal running.
+
+    ``max_on``: seconds in which the state may be another one.
+    """
 
     sg_ready: tuple[Source, Source]
     max_on: float = Field(default=DEFAULT_MAX_ON_S, ge=1, le=LONGEST_MAX_ON_S)
@@ -85,23 +110,64 @@ class SetPointOutput(_Section):
     initial: float | None = None
 
 
-Output = RelayOutput | SgReadyOutput | SetPointOutput
+OUTPUT_KINDS: Mapping[str, type[RelayOutput | SgReadyOutput | SetPointOutput]] = {
+    "relay": RelayOutput,
+    "sg_ready": SgReadyOutput,
+    "set_point": SetPointOutput,
+}
+"""Which output it is shows in the key that names its source."""
+
+
+def _output_kind(data: Any) -> str | None:
+    found = [kind for kind in OUTPUT_KINDS if isinstance(data, dict) and kind in data]
+    return found[0] if len(found) == 1 else None
+
+
+Output = Annotated[
+    Annotated[RelayOutput, Tag("relay")]
+    | Annotated[SgReadyOutput, Tag("sg_ready")]
+    | Annotated[SetPointOutput, Tag("set_point")],
+    Discriminator(
+        _output_kind,
+        custom_error_type="output_kind",
+        custom_error_message="give exactly one of relay, sg_ready and set_point",
+    ),
+]
 
 
 class Server(_Section):
     """Where the XMPP server is, if DNS does not say it."""
 
-    host: str
+    host: str = Field(min_length=1)
     port: int = Field(default=5222, ge=1, le=65535)
+
+
+def _box_jid(text: str) -> str:
+    user, _, rest = normalized(text).partition("@")
+    domain, _, resource = rest.partition("/")
+    if not user or not domain or resource not in ("", RESOURCE):
+        raise ValueError(f"{text!r} is not a box's account: write user@domain, its resource is {RESOURCE}")
+    return f"{user}@{domain}/{RESOURCE}"
+
+
+def _domain(text: str) -> str:
+    domain = normalized(text)
+    if "@" in domain or "/" in domain:
+        raise ValueError(f"{text!r} is not a domain, e.g. hub.example.org")
+    return domain
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+"""A domain as servers write it, so that it can be compared with a sender's."""
 
 
 class BoxConfig(_Section):
     """The whole of box.yaml. Paths are relative to the file."""
 
-    jid: str
+    jid: Annotated[str, AfterValidator(_box_jid)]
     password_file: Path
-    hub: str
-    collector: str | None = None
+    hub: Domain
+    collector: Domain | None = None
     model: Path
     server: Server | None = None
     ca_file: Path | None = None
@@ -118,25 +184,21 @@ class BoxConfig(_Section):
     def load(cls, path: Path) -> BoxConfig:
         """Read ``path``; raises ConfigError that names the file and every wrong key."""
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path} is not YAML: {error}") from None
-        try:
-            config = cls.model_validate(data)
+            config = cls.model_validate(_read_yaml(path))
         except ValidationError as error:
-            lines = [
-                f"{path}: {'.'.join(str(part) for part in one['loc']) or 'the file'}: {one['msg']}"
-                for one in error.errors(include_url=False, include_input=False)
-            ]
-            raise ConfigError("\n".join(lines)) from None
-        return config._resolved(path.absolute().parent)
+            wrong = error.errors(include_url=False, include_input=False)
+            raise ConfigError("\n".join(f"{path}: {_complaint(one)}" for one in wrong)) from None
+        return config._resolved(path)
 
-    def _resolved(self, folder: Path) -> BoxConfig:
-        paths = {"password_file", "model", "ca_file", "settings_file"}
-        given = {name: getattr(self, name) for name in paths}
-        return self.model_copy(update={name: folder / path for name, path in given.items() if path})
+    def _resolved(self, path: Path) -> BoxConfig:
+        folder = path.absolute().parent
+        given = {name: getattr(self, name) for name in ("password_file", "model", "ca_file", "settings_file")}
+        found = self.model_copy(update={name: folder / file for name, file in given.items() if file})
+        if not found.settings_file.parent.is_dir():
+            raise ConfigError(
+                f"{path}: settings_file: make the folder {found.settings_file.parent}, writable for the box"
+            )
+        return found
 
     @property
     def collector_domain(self) -> str:
@@ -144,27 +206,82 @@ class BoxConfig(_Section):
         return self.collector or f"history.{self.hub}"
 
     def connection(self) -> ConnectionSettings:
-        """How to log in; raises ConfigError for a bad JID or password file."""
-        try:
-            return ConnectionSettings(
-                jid=f"{self.jid.partition('/')[0]}/IEC",
-                password=_password(self.password_file),
-                host=self.server.host if self.server else None,
-                port=self.server.port if self.server else None,
-                ca_file=self.ca_file,
-                profile=WIRED if self.profile == "wired" else MOBILE,
-            )
-        except ValueError as error:
-            raise ConfigError(f"jid: {error}") from None
+        """How to log in; raises ConfigError if the files of password and CA cannot be used."""
+        if self.ca_file is not None:
+            try:
+                ssl.create_default_context(cafile=self.ca_file)
+            except (OSError, ssl.SSLError) as error:
+                raise ConfigError(f"ca_file: {self.ca_file} is no PEM file with CAs: {error}") from None
+        return ConnectionSettings(
+            jid=self.jid,
+            password=_password(self.password_file),
+            host=self.server.host if self.server else None,
+            port=self.server.port if self.server else None,
+            ca_file=self.ca_file,
+            profile=WIRED if self.profile == "wired" else MOBILE,
+        )
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    twice = f"{key.value} stands twice in one place"
+                    raise yaml.constructor.ConstructorError(problem=twice, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: start from config/box.yaml, or give --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    try:
+        loader = _Loader(text)
+        return loader.get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+
+
+_WORDS = {
+    "extra_forbidden": "there is no such key; config/box.yaml explains all there are",
+    "missing": "is missing",
+    "model_type": "keys with values are wanted here, as in config/box.yaml",
+}
+"""What pydantic says for programmers, said for who wires a box."""
+
+
+def _complaint(error: ErrorDetails) -> str:
+    where = [str(part) for part in error["loc"]]
+    if where[:1] == ["outputs"] and error["type"] != "output_kind":
+        where = [part for at, part in enumerate(where) if at != _OUTPUT_TAG]
+    said = error["msg"].removeprefix("Value error, ")
+    return ": ".join([*where, _WORDS.get(error["type"], said)])
+
+
+_OUTPUT_TAG = 2
+"""In outputs, <data object>, <tag>, .. pydantic puts the tag of the kind, which is no key of the file."""
 
 
 def _password(path: Path) -> str:
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"{path} can be read by others: chmod 600 {path}")
+        mode = stat.S_IMODE(path.stat().st_mode)
         password = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"password_file: write the password of the box's account to {path}, then chmod 600 {path}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        raise ConfigError(f"password_file: {path} cannot be read: {error}") from None
+    if mode & 0o077:
+        raise ConfigError(f"password_file: {path} can be read by others: chmod 600 {path}")
     if not 0 < len(password) <= MAX_PASSWORD or "\n" in password:
-        raise ConfigError(f"{path} must hold the password in one line")
+        raise ConfigError(f"password_file: {path} must hold the password in one line")
     return password
