@@ -1,4 +1,4 @@
-"""A whole heat pump world on one machine: Prosody, the hub and boxes, for the demo and for tests."""
+"""A whole heat pump world on one machine: XMPP server, hub and boxes, for the demo and for tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
+from support.ejabberd import EjabberdInstall, EjabberdServer
 from support.pki import write_private
 from support.ports import LOOPBACK
 from support.processes import die_with_parent, is_alive
@@ -120,47 +121,61 @@ class Program:
 
 @dataclass(slots=True)
 class Scene:
-    """Prosody, hub and boxes in one folder. ``detached``: they outlive this process (``stop_detached``)."""
+    """XMPP server, hub and boxes in one folder.
+
+    ``install``: where the server's program is, else it is looked for. ``detached``: they outlive this process
+    (``stop_detached``); only Prosody can.
+    """
 
     directory: Path
-    install: ProsodyInstall
+    install: ProsodyInstall | EjabberdInstall | None = None
     detached: bool = False
+    server: Literal["prosody", "ejabberd"] = "prosody"
     programs: dict[str, Program] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
-    _prosody: ProsodyServer | None = None
+    _xmpp_server: ProsodyServer | EjabberdServer | None = None
+
+    @property
+    def xmpp_server(self) -> ProsodyServer | EjabberdServer:
+        """The XMPP server; it runs after ``start_server``."""
+        assert self._xmpp_server is not None, "start_server comes first"
+        return self._xmpp_server
 
     @property
     def prosody(self) -> ProsodyServer:
-        """The XMPP server; it runs after ``start_server``."""
-        assert self._prosody is not None, "start_server comes first"
-        return self._prosody
+        """The XMPP server of a scene with Prosody."""
+        assert isinstance(self.xmpp_server, ProsodyServer), "this scene runs on ejabberd"
+        return self.xmpp_server
 
     # --- starting ---------------------------------------------------------------------------------
 
     def start_server(self) -> None:
-        """Make secrets, the provider's account and the hub's folder, and start Prosody."""
+        """Make secrets, the provider's account and the hub's folder, and start the XMPP server."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
         components = {name: secrets.token_hex(32) for name in (HUB, f"ops.{HUB}", f"history.{HUB}")}
-        self._prosody = ProsodyServer(
-            self.directory / "prosody",
-            [BOXES, AGGREGATOR],
-            components,
-            install=self.install,
-            detached=self.detached,
-        )
-        self._prosody.start()
+        self._xmpp_server = server = self._make_server(components)
+        server.start()
         self.register(PROVIDER_JID)
         router_secret = self.directory / "hub" / "secrets" / "router"
         router_secret.parent.mkdir(parents=True, exist_ok=True)
         write_private(router_secret, f"{components[HUB]}\n".encode())
-        port = str(self._prosody.component_port)
+        port = str(server.component_port)
         self.hphub("init", "--domain", HUB, "--dir", str(self.directory / "hub"), "--component-port", port)
+
+    def _make_server(self, components: Mapping[str, str]) -> ProsodyServer | EjabberdServer:
+        folder, domains = self.directory / self.server, [BOXES, AGGREGATOR]
+        if self.server == "ejabberd":
+            assert not self.detached, "ejabberd does not outlive its scene"
+            assert not isinstance(self.install, ProsodyInstall), "this is where Prosody is"
+            return EjabberdServer(folder, domains, components, install=self.install)
+        assert not isinstance(self.install, EjabberdInstall), "this is where ejabberd is"
+        return ProsodyServer(folder, domains, components, install=self.install, detached=self.detached)
 
     def register(self, jid: str) -> str:
         """Make an account; its password lies in ``passwords`` and a private file too."""
         password = self.passwords[jid] = secrets.token_urlsafe(24)
-        self.prosody.register(jid, password)
+        self.xmpp_server.register(jid, password)
         write_private(self.password_file(jid), f"{password}\n".encode())
         return password
 
@@ -169,7 +184,7 @@ class Scene:
         return self.directory / f"{jid}.secret"
 
     def start_hub(self) -> Program:
-        """Start the hub and wait for its link to Prosody."""
+        """Start the hub and wait for its link."""
         program = self.start("hub", ["hphub", "run"], self.hub_environment)
         self.wait_for("the hub's link", lambda: "link to the XMPP server is up" in program.log, program)
         return program
@@ -178,7 +193,7 @@ class Scene:
         self, number: int, drivers: Mapping[str, Any], points: Mapping[str, str], outputs: Mapping[str, Any],
         *, port: int | None = None,
     ) -> Program:  # fmt: skip
-        """Start a box with an account of its own; ``port``: of a proxy before Prosody."""
+        """Start a box with an account of its own; ``port``: of a proxy before the server."""
         jid = box_jid(number)
         if jid not in self.passwords:
             self.register(jid)
@@ -191,8 +206,8 @@ class Scene:
                     "password_file": str(self.password_file(jid)),
                     "hub": HUB,
                     "model": str(MODEL),
-                    "server": {"host": LOOPBACK, "port": port or self.prosody.c2s_port},
-                    "ca_file": str(self.prosody.ca_file),
+                    "server": {"host": LOOPBACK, "port": port or self.xmpp_server.c2s_port},
+                    "ca_file": str(self.xmpp_server.ca_file),
                     # The provider's clock is this machine's clock too, synchronized or not.
                     "clock": "trusted",
                     "sample_every": 0.5,
@@ -239,15 +254,15 @@ class Scene:
             "HPCLIENT_PASSWORD_FILE": str(self.password_file(PROVIDER_JID)),
             "HPCLIENT_HUB": HUB,
             "HPCLIENT_HOST": LOOPBACK,
-            "HPCLIENT_PORT": str(self.prosody.c2s_port),
-            "HPCLIENT_CA_FILE": str(self.prosody.ca_file),
+            "HPCLIENT_PORT": str(self.xmpp_server.c2s_port),
+            "HPCLIENT_CA_FILE": str(self.xmpp_server.ca_file),
         }
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``hphub`` or ``hpclient`` to its end, whatever its exit code."""
         return subprocess.run(
             [str(PROGRAMS / arguments[0]), *arguments[1:]],
-            env=os.environ | self.hub_environment | (self.client_environment if self._prosody else {}),
+            env=os.environ | self.hub_environment | (self.client_environment if self._xmpp_server else {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -296,8 +311,8 @@ class Scene:
         for program in reversed(self.programs.values()):
             if program.process.poll() is None:
                 program.stop()
-        if self._prosody is not None:
-            self._prosody.close()
+        if self._xmpp_server is not None:
+            self._xmpp_server.close()
 
 
 def box_jid(number: int) -> str:
