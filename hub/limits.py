@@ -1,7 +1,7 @@
 """How much one sender may ask for, so that others keep their latency. I/O-free, time passed in.
 
-A provider's or box's share is counted under its bare JID; of strangers under their domain, for they can make up
-any number of names in their own.
+A provider's or box's share is counted under its bare JID; of strangers under their domain, for they can make
+up any number of names in their own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 MAX_COUNTED = 100_000
-"""Senders counted at one time. One that has been silent for as long as its share takes to fill up again needs no
-count; beyond this number the longest silent one starts anew."""
+"""Senders counted at one time. One that was silent for as long as its share takes to fill up needs no count;
+beyond this number the longest silent one starts anew."""
 ANSWER_WITHIN = 30.0
 """Seconds after which a request without an answer no longer counts: clients give up sooner."""
 
@@ -72,8 +72,8 @@ class Shares:
 class Outstanding:
     """Requests of each provider that have no answer yet; at most ``most`` of one.
 
-    The router needs no state to route; this is only a count. What another router answers, or nobody, falls out of
-    it after ANSWER_WITHIN seconds.
+    The router needs no state to route; this is only a count. What another router answers, or nobody, falls out
+    of it after ANSWER_WITHIN seconds.
     """
 
     most: int
