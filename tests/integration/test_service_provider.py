@@ -154,14 +154,17 @@ async def test_presence_comes_and_goes(prosody: ProsodyServer, account: str, box
 async def test_what_a_hub_told_is_unknown_once_it_is_gone(
     prosody: ProsodyServer, account: str, box: BoxOnline
 ) -> None:
-    async with provider(prosody, account) as sp, asyncio.timeout(PATIENCE):
-        async with contextlib.aclosing(sp.presence("hp0001")) as changes:
-            assert (await anext(changes)).presence is Presence.ONLINE
-            box.connection.send(f'<presence type="unavailable" to="{PROVIDER}/api"/>')
-            assert (await anext(changes)).presence is Presence.OFFLINE
-            assert (await anext(changes)).presence is Presence.ONLINE
-            sp._on_presence(HUB, "error")
-            assert (await anext(changes)).presence is Presence.UNKNOWN
+    async with (
+        asyncio.timeout(PATIENCE),
+        provider(prosody, account) as sp,
+        contextlib.aclosing(sp.presence("hp0001")) as changes,
+    ):
+        assert (await anext(changes)).presence is Presence.ONLINE
+        box.connection.send(f'<presence type="unavailable" to="{PROVIDER}/api"/>')
+        assert (await anext(changes)).presence is Presence.OFFLINE
+        assert (await anext(changes)).presence is Presence.ONLINE
+        sp._on_presence(HUB, "error")
+        assert (await anext(changes)).presence is Presence.UNKNOWN
 
 
 async def test_a_wrong_password_says_so(prosody: ProsodyServer, account: str) -> None:
