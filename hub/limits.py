@@ -72,8 +72,8 @@ class Shares:
 class Outstanding:
     """Requests of each provider that have no answer yet; at most ``most`` of one.
 
-    The router needs no state to route; this is only a count. What another router answers, or nobody, falls out
-    of it after ANSWER_WITHIN seconds.
+    The router needs no state to route; this is only a count. What another router answers, or nobody,
+    falls out of it after ANSWER_WITHIN seconds.
     """
 
     most: int
