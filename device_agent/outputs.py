@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
 
 from device_agent.config import ConfigError, Output, RelayOutput, SetPointOutput, SgReadyOutput, Source
-from device_agent.drivers.base import Driver, DriverError, OutputError
+from device_agent.drivers.base import Driver
+from device_agent.guarded_relay import GuardedRelay, write_output
 from device_agent.points import parse_reference
-from device_agent.relays import RelayConfig, RelayGuard, RelayRefused, Switch
+from device_agent.relays import RelayConfig
 from iec61850_model.reference import Reference
-from iec61850_model.tree import Tree
+from iec61850_model.tree import Branch, Tree
 from iec61850_model.types import Value
-from iec61850_model.values import AddCause
+from iec61850_model.values import AddCause, FunctionalConstraint
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class Process(Protocol):
         """Take the safe or initial state."""
 
     async def stop(self) -> None:
-        """Take the safe state."""
+        """Take the safe state; it is reached, or given up, when this returns."""
 
     async def command(self, value: Value) -> AddCause | None:
         """Switch; returns None when it is done and certain, else why it is not."""
@@ -48,47 +49,8 @@ class Process(Protocol):
     def state(self) -> Value | None:
         """What the hardware is known to have; None if it is not known."""
 
-
-class GuardedRelay:
-    """A relay on a driver's output, switched by its guard's word only."""
-
-    def __init__(self, config: RelayConfig, driver: Driver, output: str) -> None:
-        self.guard = RelayGuard(config)
-        self._driver = driver
-        self._output = output
-
-    async def start(self) -> None:
-        await self._carry_out(self.guard.start(time.monotonic()))
-
-    async def stop(self) -> None:
-        await self._carry_out(self.guard.stop(time.monotonic()))
-
-    async def tick(self) -> None:
-        await self._carry_out(self.guard.tick(time.monotonic()))
-
-    async def command(self, on: bool) -> AddCause | None:
-        try:
-            switches = self.guard.command(on, time.monotonic())
-        except RelayRefused as refused:
-            log.warning("relay refuses", relay=self.guard.config.name, reason=str(refused))
-            return AddCause.BLOCKED_BY_PROCESS
-        await self._carry_out(switches)
-        return None if self.guard.state == on else AddCause.BLOCKED_BY_PROCESS
-
-    async def _carry_out(self, switches: list[Switch]) -> None:
-        while switches:
-            switch = switches.pop(0)
-            ok = True
-            try:
-                await self._driver.write(self._output, switch.on)
-            except DriverError as error:
-                ok = False
-                log.error("relay not switched", relay=self.guard.config.name, reason=str(error))
-            else:
-                log.info(
-                    "relay switched", relay=self.guard.config.name, on=switch.on, reason=switch.reason.value
-                )
-            switches = self.guard.applied(ok, time.monotonic())
+    def fault(self) -> str:
+        """Why the last write was not done; empty if it was."""
 
 
 class RelayProcess:
@@ -113,40 +75,59 @@ class RelayProcess:
     def state(self) -> Value | None:
         return self._relay.guard.state
 
+    def fault(self) -> str:
+        return self._relay.fault
+
 
 class SgReadyProcess:
-    """An INC with the SG Ready state on two relays."""
+    """An INC with the SG Ready state on two relays.
+
+    The contacts are one thing: forced on without its second contact would be blocked, the opposite. So when
+    one of them cannot follow or has been away from the safe state for too long, both take it.
+    """
 
     def __init__(self, reference: Reference, relays: tuple[GuardedRelay, GuardedRelay]) -> None:
         self.reference = reference
         self._relays = relays
+        self._half_done = False
+        self._busy = asyncio.Lock()
 
     async def start(self) -> None:
         for relay in self._relays:
             await relay.start()
 
     async def stop(self) -> None:
-        for relay in self._relays:
-            await relay.stop()
+        await asyncio.gather(*(relay.stop() for relay in self._relays))
 
     async def tick(self) -> None:
-        for relay in self._relays:
-            await relay.tick()
+        if self._busy.locked():
+            return
+        async with self._busy:
+            if self._half_done or any(relay.due for relay in self._relays):
+                for relay in self._relays:
+                    await relay.to_safe()
+                self._half_done = any(relay.away for relay in self._relays)
 
     async def command(self, value: Value) -> AddCause | None:
         contacts = SG_READY_CONTACTS.get(value) if isinstance(value, int) else None
         if contacts is None:
             return AddCause.INCONSISTENT_PARAMETERS
-        # Off before on: on the way from state 1 to 3 the heat pump must not see 1:1, which forces it on.
-        for relay, on in sorted(zip(self._relays, contacts, strict=True), key=lambda pair: pair[1]):
-            cause = await relay.command(on)
-            if cause is not None:
-                return cause
+        # Contact 1 alone blocks, so it closes last and opens first: nobody passes 1 on the way from 2 to 4.
+        order = (1, 0) if contacts[0] else (0, 1)
+        async with self._busy:
+            for at in order:
+                cause = await self._relays[at].command(contacts[at])
+                self._half_done = cause is not None
+                if cause is not None:
+                    return cause
         return None
 
     def state(self) -> Value | None:
         contacts = tuple(relay.guard.state for relay in self._relays)
         return next((state for state, pair in SG_READY_CONTACTS.items() if pair == contacts), None)
+
+    def fault(self) -> str:
+        return next((relay.fault for relay in self._relays if relay.fault), "")
 
 
 class SetPointProcess:
@@ -157,6 +138,7 @@ class SetPointProcess:
         self._driver = driver
         self._config = config
         self._state: float | None = None
+        self._fault = ""
 
     async def start(self) -> None:
         if self._config.initial is not None:
@@ -171,17 +153,17 @@ class SetPointProcess:
     async def command(self, value: Value) -> AddCause | None:
         if not isinstance(value, int | float):
             return AddCause.INCONSISTENT_PARAMETERS
-        try:
-            await self._driver.write(self._config.set_point.name, float(value))
-        except OutputError as error:
-            log.error("set point not written", output=str(self._config.set_point), reason=str(error))
-            self._state = None
-            return AddCause.BLOCKED_BY_PROCESS
-        self._state = float(value)
-        return None
+        self._fault = await write_output(self._driver, self._config.set_point.name, float(value))
+        self._state = None if self._fault else float(value)
+        if self._fault:
+            log.error("set point not written", output=str(self._config.set_point), reason=self._fault)
+        return AddCause.BLOCKED_BY_PROCESS if self._fault else None
 
     def state(self) -> Value | None:
         return self._state
+
+    def fault(self) -> str:
+        return self._fault
 
 
 def make_processes(
@@ -194,7 +176,10 @@ def make_processes(
         reference = parse_reference(text, "outputs")
         wanted = {RelayOutput: "SPC", SgReadyOutput: "INC", SetPointOutput: "APC"}[type(output)]
         if tree.cdc(reference) != wanted:
-            raise ConfigError(f"outputs: {text} is no {wanted} of this model")
+            known = ", ".join(str(one) for one, cdc in tree.data_objects() if cdc == wanted) or "none"
+            raise ConfigError(f"outputs: {text} is no {wanted} of this model; it has: {known}")
+        if isinstance(output, SetPointOutput) and output.initial is not None:
+            _check_initial(tree, reference, output.initial)
         for source in _sources(output):
             _check(source, drivers, text, taken)
         processes[reference] = _process(reference, output, drivers)
@@ -208,6 +193,17 @@ def _sources(output: Output) -> tuple[Source, ...]:
         case SgReadyOutput():
             return output.sg_ready
     return (output.set_point,)
+
+
+def _check_initial(tree: Tree, reference: Reference, initial: float) -> None:
+    """What a client may not set, the configuration may not either; raises ConfigError."""
+    config = tree.find(reference.with_fc(FunctionalConstraint.CF))
+    for name, sign in (("minVal", 1), ("maxVal", -1)):
+        leaf = config.leaf(name, "f") if isinstance(config, Branch) else None
+        if leaf and isinstance(leaf.value, float) and sign * initial < sign * leaf.value:
+            raise ConfigError(
+                f"outputs: {reference}: initial {initial:g} is beyond its {name} {leaf.value:g}"
+            )
 
 
 def _check(source: Source, drivers: Mapping[str, Driver], text: str, taken: dict[str, str]) -> None:
