@@ -22,11 +22,13 @@ MAX_FILE = 1_048_576
 
 
 class Settings:
-    """The written settings by reference, each as the write request it came with."""
+    """The settings that were written, in one file: by reference, each as the write request for its value."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept: dict[str, str] = {}
+        self._written: dict[str, Reference] = {}
+        self.kept = True
+        """What was written is on the disk; False after a failure, until the next write that succeeds."""
 
     def restore(self, tree: Tree) -> None:
         """Put the kept settings into the model; what no longer fits it is left out and logged."""
@@ -36,7 +38,7 @@ class Settings:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.error(
                 "settings could not be read, those of the model apply",
                 file=str(self._path),
@@ -51,25 +53,40 @@ class Settings:
                 continue
             refused = access.write(tree, reference, data)
             if refused is None:
-                self._kept[text] = xml
+                self._written[text] = reference
             else:
                 log.error("a kept setting does not fit the model", setting=text, reason=refused.text)
 
     def save(self, tree: Tree, references: Iterable[Reference]) -> None:
-        """Keep the present values of these settings; they are on the disk when this returns."""
-        for reference in references:
-            node = tree.find(reference)
-            if node is not None:
-                self._kept[str(reference)] = _xml(reference, node.data())
-        temporary = self._path.with_suffix(".new")
+        """Keep what was written, with its present value; it is on the disk when this returns and ``kept``.
+
+        All of it is written anew, for a reference may lie inside another that was written before.
+        """
+        self._written |= {str(reference): reference for reference in references}
+        nodes = {text: (reference, tree.find(reference)) for text, reference in self._written.items()}
+        kept = {text: _xml(reference, node.data()) for text, (reference, node) in nodes.items() if node}
+        temporary = self._path.with_name(f"{self._path.name}.new")
         try:
             with temporary.open("w", encoding="utf-8") as file:
-                json.dump(self._kept, file, indent=1)
+                json.dump(kept, file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)
+            _sync_folder(self._path.parent)
         except OSError as error:
+            self.kept = False
             log.error("settings could not be written", file=str(self._path), reason=str(error))
+        else:
+            self.kept = True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this the new name of the file may be lost in a power cut, though its content is not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _xml(reference: Reference, data: Data) -> str:
