@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid
-from hub.roster import Changes, HeatPump, Roster
+from hub.roster import Changes, HeatPump, Provider, Roster
 from hub.stanzas import Stanza, stanza
 
 ANSWER_WITHIN = 30.0
@@ -32,10 +32,14 @@ class LinkState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Send a stanza. ``paced``: one of many, it can wait for its turn."""
+    """Send a stanza. ``paced``: one of many, it can wait for its turn.
+
+    ``asks``: the heat pump whose box is asked by it; tell ``PresenceBoard.asked`` when it has left.
+    """
 
     xml: str
     paced: bool = False
+    asks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +56,25 @@ Effect: TypeAlias = Emit | Keep
 
 @dataclass(slots=True)
 class PresenceBoard:
-    """Link states of all heat pumps and sessions of all providers."""
+    """Link states of all heat pumps and sessions of all providers.
+
+    ``followers`` are chat clients that subscribed to one heat pump: (provider, heat pump) and the provider's
+    bare JID.
+    """
 
     addresses: Addresses
     roster: Roster
     states: dict[str, LinkState] = field(default_factory=dict)
     sessions: dict[str, set[str]] = field(default_factory=dict)
+    followers: dict[tuple[str, str], str] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     _bounds: list[tuple[float, str, str]] = field(default_factory=list)
-    _seen_until: float = 0.0
 
     # --- what happens -----------------------------------------------------------------------------
 
     def start(self, now: float) -> list[Effect]:
         """The hub's link is up: nothing is known, everybody is asked."""
-        self.sessions.clear()
+        self._forget_all()
         effects: list[Effect] = []
         for heat_pump in self.roster.heat_pumps.values():
             effects += self._ask(heat_pump, now)
@@ -78,9 +86,13 @@ class PresenceBoard:
         effects: list[Effect] = []
         for id_ in list(self.states):
             effects += self._set(id_, LinkState.UNKNOWN, now)
-        self.sessions.clear()
-        self._asked.clear()
+        self._forget_all()
         return effects
+
+    def asked(self, heat_pump: str, now: float) -> None:
+        """The question to a box has left: from now on it has ANSWER_WITHIN to answer."""
+        if self.states.get(heat_pump) is LinkState.UNKNOWN:
+            self._asked[heat_pump] = now
 
     def handle(self, presence: Stanza, now: float) -> list[Effect]:
         """A presence stanza came."""
@@ -89,13 +101,15 @@ class PresenceBoard:
         if heat_pump is not None:
             to_hub = not to.local and sender.resource == HEAT_PUMP_RESOURCE
             return self._box(heat_pump, presence.type, now) if to_hub else []
-        if to.local:
-            return self._asked_about(presence.type, sender, to.local, now)
         provider = self.roster.provider_of_jid(sender.bare)
+        if to.local and presence.type != "error":
+            return self._about(provider, presence.type, sender, to.local, now)
+        # What is passed on to a session comes from a heat pump's address, and bounces to there.
         return self._provider(provider.id, presence.type, str(sender), now) if provider else []
 
     def change(self, changes: Changes, now: float) -> list[Effect]:
         """Apply changes to the roster and tell everybody concerned."""
+        gone = {*changes.removed_heat_pumps, *changes.removed_providers}
         before = {
             pair: (self._live(pair, now), self.roster.heat_pumps.get(pair[1]))
             for pair in self.roster.pairs_of(changes)
@@ -103,14 +117,12 @@ class PresenceBoard:
         self.roster.apply(changes)
         effects: list[Effect] = []
         for pair, (was, heat_pump) in before.items():
-            effects += self._compare(pair, was, self._live(pair, now), heat_pump)
-        for id_ in changes.removed_heat_pumps:
-            if id_ not in self.roster.heat_pumps:
-                self.states.pop(id_, None)
-                self._asked.pop(id_, None)
-        for provider in changes.removed_providers:
-            if provider not in self.roster.providers:
-                self.sessions.pop(provider, None)
+            still = self._live(pair, now) and gone.isdisjoint(pair)
+            effects += self._compare(pair, was, still, heat_pump)
+        for id_ in gone:  # an id may have been given anew: to another one, of whom nothing is known yet
+            self.states.pop(id_, None)
+            self._asked.pop(id_, None)
+            self.sessions.pop(id_, None)
         for grant in changes.grants:
             for bound in (grant.valid_from, grant.until):
                 if bound is not None and bound > now:
@@ -158,12 +170,16 @@ class PresenceBoard:
         return effects
 
     def _ask(self, heat_pump: HeatPump, now: float) -> list[Effect]:
-        self._asked[heat_pump.id] = now
         effects = self._set(heat_pump.id, LinkState.UNKNOWN, now)
-        return [*effects, self._hub_presence(self.addresses.box(heat_pump.box))]
+        return [*effects, self._hub_presence(self.addresses.box(heat_pump.box), heat_pump.id)]
 
-    def _hub_presence(self, to: str) -> Emit:
-        return Emit(stanza("presence", "", "", self.addresses.domain, to), paced=True)
+    def _hub_presence(self, to: str, asks: str = "") -> Emit:
+        return Emit(stanza("presence", "", "", self.addresses.domain, to), paced=True, asks=asks)
+
+    def _forget_all(self) -> None:
+        self.sessions.clear()
+        self.followers.clear()
+        self._asked.clear()
 
     # --- providers --------------------------------------------------------------------------------
 
@@ -185,27 +201,39 @@ class PresenceBoard:
             ]
         return []
 
-    def _asked_about(self, type_: str, sender: Jid, id_: str, now: float) -> list[Effect]:
-        """A subscription or probe for a heat pump; unknown ids and foreign ones are answered alike."""
-        provider = self.roster.provider_of_jid(sender.bare)
-        address = self.addresses.heat_pump_bare(id_)
-        granted = provider is not None and self._live((provider.id, id_), now)
+    def _about(
+        self, provider: Provider | None, type_: str, sender: Jid, id_: str, now: float
+    ) -> list[Effect]:
+        """A subscription or probe for a heat pump; unknown ids and foreign ones are answered alike.
+
+        A probe from a bare JID comes from a server for a subscription that was made before (RFC 6121, 4.3).
+        """
+        no = Emit(stanza("presence", "unsubscribed", "", self.addresses.heat_pump_bare(id_), sender.bare))
+        pair = (provider.id if provider else "", id_)
+        granted = self._live(pair, now)
         match type_:
             case "subscribe" | "probe" if not granted:
-                return [Emit(stanza("presence", "unsubscribed", "", address, sender.bare))]
+                return [no]
             case "subscribe":
-                assert provider is not None
-                self.sessions.setdefault(provider.id, set()).add(sender.bare)
-                accepted = Emit(stanza("presence", "subscribed", "", address, sender.bare))
-                return [accepted, *self._presence_of(id_, sender.bare)]
+                self.followers[pair] = sender.bare
+                yes = stanza("presence", "subscribed", "", self.addresses.heat_pump_bare(id_), sender.bare)
+                return [Emit(yes), *self._presence_of(id_, sender.bare)]
             case "probe":
+                if not sender.resource:
+                    self.followers[pair] = sender.bare
                 return list(self._presence_of(id_, str(sender)))
             case "unsubscribe":
-                return [Emit(stanza("presence", "unsubscribed", "", address, sender.bare))]
+                self.followers.pop(pair, None)
+                return [no]
         return []
 
     def _tell(self, provider: str, id_: str) -> Iterable[Emit]:
-        return [emit for one in self.sessions.get(provider, ()) for emit in self._presence_of(id_, one)]
+        told = [*self.sessions.get(provider, ()), *self._following(provider, id_)]
+        return [emit for one in told for emit in self._presence_of(id_, one)]
+
+    def _following(self, provider: str, id_: str) -> tuple[str, ...]:
+        follower = self.followers.get((provider, id_))
+        return (follower,) if follower else ()
 
     def _presence_of(self, id_: str, to: str) -> Iterable[Emit]:
         match self.states.get(id_, LinkState.UNKNOWN):
@@ -237,6 +265,11 @@ class PresenceBoard:
         for session in self.sessions.get(provider, ()):
             effects.append(Emit(stanza("presence", "unavailable", "", public, session)))
             effects.append(self._alias_gone(provider, session, heat_pump.box))
+        for follower in self._following(provider, id_):
+            effects.append(Emit(stanza("presence", "unavailable", "", public, follower)))
+            bare = self.addresses.heat_pump_bare(id_)
+            effects.append(Emit(stanza("presence", "unsubscribed", "", bare, follower)))
+        self.followers.pop(pair, None)
         return effects
 
     def _alias_gone(self, provider: str, session: str, box: str) -> Emit:

@@ -1,0 +1,449 @@
+"""Presence as dialogues: who says what, who is told, and when, with the time passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+import pytest
+
+from hub.addresses import Addresses
+from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, Effect, Emit, Keep, LinkState, PresenceBoard
+from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
+from hub.stanzas import Stanza
+
+NOW = 1_800_000_000.0
+HUB = "hub.example.org"
+BOX1, BOX2 = "box0001@boxes.example.org/IEC", "box0002@boxes.example.org/IEC"
+HP1, HP2 = f"hp0001@{HUB}/IEC", f"hp0002@{HUB}/IEC"
+AGG, HEAT = "control@aggregator.example", "desk@heat.example"
+DESK1, DESK2 = f"{AGG}/desk1", f"{AGG}/desk2"
+ALIAS1, ALIAS2 = f"agg@{HUB}/desk1", f"agg@{HUB}/desk2"
+STRANGER = "who@stranger.example/x"
+
+
+def grant(
+    key: int = 1,
+    provider: str = "agg",
+    heat_pump: str = "hp0001",
+    begin: float = 0.0,
+    end: float | None = None,
+) -> Grant:
+    return Grant(key, provider, heat_pump, frozenset({Right.READ}), (), begin, end)
+
+
+ROSTER = Changes(
+    1,
+    (HeatPump("hp0001", "box0001@boxes.example.org"), HeatPump("hp0002", "box0002@boxes.example.org")),
+    (Provider("agg", AGG), Provider("heat", HEAT)),
+    (grant(),),
+)
+
+
+@pytest.fixture
+def board() -> PresenceBoard:
+    """agg may see hp0001, heat nothing; the hub has just started and everybody has been asked."""
+    made = PresenceBoard(Addresses(HUB), Roster())
+    made.change(ROSTER, NOW)
+    asked(made, made.start(NOW), NOW)
+    return made
+
+
+def asked(board: PresenceBoard, effects: Iterable[Effect], now: float) -> None:
+    """Tell the board that what it wanted to ask has left."""
+    for effect in effects:
+        if isinstance(effect, Emit) and effect.asks:
+            board.asked(effect.asks, now)
+
+
+def said(effects: Iterable[Effect]) -> list[str]:
+    """The stanzas as ``sender -> to`` lines, with their type in front, sorted."""
+    lines = []
+    for effect in effects:
+        if isinstance(effect, Emit):
+            element = ElementTree.fromstring(effect.xml)
+            assert element.tag == "presence"
+            assert len(element) == 0
+            type_ = element.get("type", "available")
+            lines.append(f"{type_}: {element.get('from')} -> {element.get('to')}")
+    return sorted(lines)
+
+
+def kept(effects: Iterable[Effect]) -> dict[str, LinkState]:
+    return {effect.heat_pump: effect.state for effect in effects if isinstance(effect, Keep)}
+
+
+def presence(
+    board: PresenceBoard, sender: str, to: str = HUB, type_: str = "", now: float = NOW
+) -> list[Effect]:
+    return board.handle(Stanza("presence", type_, "", sender, to), now)
+
+
+def change(board: PresenceBoard, now: float = NOW, **what: object) -> list[Effect]:
+    return board.change(Changes(board.roster.revision + 1, **what), now)  # type: ignore[arg-type]
+
+
+# --- start -----------------------------------------------------------------------------------------
+
+
+def test_at_the_start_everybody_is_asked_and_nothing_is_known() -> None:
+    board = PresenceBoard(Addresses(HUB), Roster())
+    effects = [*board.change(ROSTER, NOW), *board.start(NOW)]
+    assert set(said(effects)) == {
+        f"available: {HUB} -> {BOX1}",
+        f"available: {HUB} -> {BOX2}",
+        f"available: {HUB} -> {AGG}",
+        f"available: {HUB} -> {HEAT}",
+    }
+    assert all(effect.paced for effect in effects if isinstance(effect, Emit))
+    assert board.states == {"hp0001": LinkState.UNKNOWN, "hp0002": LinkState.UNKNOWN}
+
+
+def test_who_does_not_answer_in_time_is_offline(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    assert board.tick(NOW + ANSWER_WITHIN - 0.1) == []
+    assert kept(board.tick(NOW + ANSWER_WITHIN)) == {"hp0002": LinkState.OFFLINE}
+    assert board.tick(NOW + 10 * ANSWER_WITHIN) == []
+    assert board.states == {"hp0001": LinkState.ONLINE, "hp0002": LinkState.OFFLINE}
+
+
+def test_a_box_is_not_offline_before_it_was_asked() -> None:
+    """A large hub asks at a steady pace: the last box may be asked minutes after the first."""
+    board = PresenceBoard(Addresses(HUB), Roster())
+    board.change(ROSTER, NOW)
+    board.start(NOW)
+    assert board.tick(NOW + 300) == []
+    board.asked("hp0001", NOW + 300)
+    assert kept(board.tick(NOW + 300 + ANSWER_WITHIN)) == {"hp0001": LinkState.OFFLINE}
+    assert board.states["hp0002"] is LinkState.UNKNOWN
+
+
+def test_a_box_that_spoke_before_it_was_asked_stays_online() -> None:
+    board = PresenceBoard(Addresses(HUB), Roster())
+    board.change(ROSTER, NOW)
+    board.start(NOW)
+    presence(board, BOX1)
+    board.asked("hp0001", NOW + 1)
+    board.asked("hp7777", NOW + 1)
+    board.tick(NOW + 100)
+    assert board.states == {"hp0001": LinkState.ONLINE, "hp0002": LinkState.UNKNOWN}
+
+
+def test_a_late_answer_counts(board: PresenceBoard) -> None:
+    presence(board, DESK1)
+    board.tick(NOW + ANSWER_WITHIN)
+    assert said(presence(board, BOX1, now=NOW + 100)) == [f"available: {HP1} -> {DESK1}"]
+
+
+def test_the_hubs_link_down_makes_everything_unknown_and_up_asks_again(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    presence(board, DESK1)
+    down = board.stop(NOW + 1)
+    assert kept(down) == {"hp0001": LinkState.UNKNOWN}
+    assert said(down) == []
+    assert board.tick(NOW + 1000) == []
+    up = board.start(NOW + 1001)
+    assert len(said(up)) == 4
+    assert said(presence(board, BOX1, now=NOW + 1002)) == []  # the provider has not spoken again
+    assert said(presence(board, DESK1, now=NOW + 1003)) == [f"available: {HP1} -> {DESK1}"]
+
+
+# --- boxes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_", ["unavailable", "error"])
+def test_a_box_comes_and_goes(board: PresenceBoard, type_: str) -> None:
+    presence(board, DESK1)
+    came = presence(board, BOX1, now=NOW + 1)
+    assert came[0] == Keep("hp0001", LinkState.ONLINE, NOW + 1)
+    assert said(came) == [f"available: {HP1} -> {DESK1}"]
+    assert presence(board, BOX1, now=NOW + 2) == []
+    went = presence(board, BOX1, type_=type_, now=NOW + 3)
+    assert went[0] == Keep("hp0001", LinkState.OFFLINE, NOW + 3)
+    assert said(went) == [f"unavailable: {HP1} -> {DESK1}"]
+    assert presence(board, BOX1, type_=type_, now=NOW + 4) == []
+
+
+def test_it_is_passed_on_to_every_session_of_who_holds_a_grant_and_to_nobody_else(
+    board: PresenceBoard,
+) -> None:
+    for session in (DESK1, DESK2, f"{HEAT}/x", STRANGER):
+        presence(board, session)
+    assert said(presence(board, BOX1)) == [f"available: {HP1} -> {DESK1}", f"available: {HP1} -> {DESK2}"]
+    assert said(presence(board, BOX2)) == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "to"),
+    [
+        ("box0001@boxes.example.org/other", HUB),
+        ("box0001@boxes.example.org", HUB),
+        (BOX1, ALIAS1),
+        (BOX1, f"agg@{HUB}"),
+        (BOX1, HP2),
+        (BOX1, HP1),
+        ("box9999@boxes.example.org/IEC", HUB),
+        (STRANGER, HUB),
+    ],
+)
+@pytest.mark.parametrize(
+    "type_", ["", "unavailable", "error", "subscribe", "probe", "unsubscribe", "subscribed"]
+)
+def test_nobody_speaks_for_a_box(board: PresenceBoard, sender: str, to: str, type_: str) -> None:
+    presence(board, BOX2)
+    presence(board, DESK1)
+    assert presence(board, sender, to, type_) == []
+    assert board.states == {"hp0001": LinkState.UNKNOWN, "hp0002": LinkState.ONLINE}
+
+
+@pytest.mark.parametrize("type_", ["subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "?"])
+def test_other_types_say_nothing_about_a_box(board: PresenceBoard, type_: str) -> None:
+    assert presence(board, BOX1, type_=type_) == []
+    assert board.states["hp0001"] is LinkState.UNKNOWN
+
+
+# --- providers -------------------------------------------------------------------------------------
+
+
+def test_a_provider_that_comes_learns_what_is_known(board: PresenceBoard) -> None:
+    assert presence(board, DESK1) == []
+    presence(board, BOX1)
+    assert said(presence(board, DESK2)) == [f"available: {HP1} -> {DESK2}"]
+    presence(board, BOX1, type_="unavailable")
+    assert said(presence(board, f"{AGG}/desk3")) == [f"unavailable: {HP1} -> {AGG}/desk3"]
+
+
+def test_a_provider_that_comes_again_is_told_again(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    presence(board, DESK1)
+    assert said(presence(board, DESK1)) == [f"available: {HP1} -> {DESK1}"]
+    assert said(presence(board, BOX1, type_="unavailable")) == [f"unavailable: {HP1} -> {DESK1}"]
+
+
+def test_a_provider_that_goes_ends_his_associations_in_the_boxes_that_are_there(board: PresenceBoard) -> None:
+    change(board, grants=(grant(2, heat_pump="hp0002"),))
+    presence(board, BOX1)
+    presence(board, DESK1)
+    presence(board, DESK2)
+    assert said(presence(board, DESK1, type_="unavailable")) == [f"unavailable: {ALIAS1} -> {BOX1}"]
+    assert said(presence(board, DESK1, type_="unavailable")) == []
+    assert said(presence(board, BOX1, type_="unavailable")) == [f"unavailable: {HP1} -> {DESK2}"]
+
+
+def test_a_session_that_presence_bounces_from_is_gone(board: PresenceBoard) -> None:
+    """What was passed on to it came from the heat pump's address, so there it bounces to."""
+    presence(board, BOX1)
+    presence(board, DESK1)
+    assert said(presence(board, DESK1, HP1, "error")) == [f"unavailable: {ALIAS1} -> {BOX1}"]
+    assert said(presence(board, BOX1, type_="unavailable")) == []
+
+
+def test_a_resource_with_any_characters_comes_back_in_the_alias(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    session = f"{AGG}/a/b@c <&\"'>ä"
+    presence(board, session)
+    gone = said(presence(board, session, type_="unavailable"))
+    assert gone == [f"unavailable: agg@{HUB}/a/b@c <&\"'>ä -> {BOX1}"]
+
+
+def test_one_provider_cannot_have_any_number_of_sessions(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    told = [said(presence(board, f"{AGG}/{number}")) for number in range(3 * MAX_SESSIONS)]
+    assert [len(one) for one in told] == [1] * MAX_SESSIONS + [0] * 2 * MAX_SESSIONS
+    assert len(said(presence(board, BOX1, type_="unavailable"))) == MAX_SESSIONS
+    presence(board, f"{AGG}/0", type_="unavailable")
+    assert len(said(presence(board, f"{AGG}/new"))) == 1
+
+
+def test_strangers_leave_nothing_behind(board: PresenceBoard) -> None:
+    for number in range(100):
+        for type_ in ("", "subscribe", "probe", "unavailable", "error"):
+            presence(board, f"who{number}@stranger.example/x", HP1 if number % 2 else HUB, type_)
+    assert board.sessions == {}
+    assert board.followers == {}
+
+
+# --- chat clients ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_", ["subscribe", "probe"])
+@pytest.mark.parametrize("sender", [STRANGER, f"{HEAT}/x", "me@idle.example"])
+def test_unknown_and_foreign_heat_pumps_are_answered_alike(
+    board: PresenceBoard, type_: str, sender: str
+) -> None:
+    presence(board, BOX1)
+    bare = sender.partition("/")[0]
+    for id_ in ("hp0001", "hp9999", "agg"):
+        effects = presence(board, sender, f"{id_}@{HUB}", type_)
+        assert said(effects) == [f"unsubscribed: {id_}@{HUB} -> {bare}"]
+
+
+def test_a_chat_client_subscribes(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    assert said(presence(board, DESK1, f"hp0001@{HUB}", "subscribe")) == [
+        f"available: {HP1} -> {AGG}",
+        f"subscribed: hp0001@{HUB} -> {AGG}",
+    ]
+    assert said(presence(board, BOX1, type_="unavailable")) == [f"unavailable: {HP1} -> {AGG}"]
+
+
+def test_a_subscription_is_for_one_heat_pump(board: PresenceBoard) -> None:
+    change(board, grants=(grant(2, heat_pump="hp0002"),))
+    presence(board, AGG, f"hp0001@{HUB}", "subscribe")
+    assert said(presence(board, BOX2)) == []
+    assert said(presence(board, BOX1)) == [f"available: {HP1} -> {AGG}"]
+
+
+def test_a_chat_client_unsubscribes(board: PresenceBoard) -> None:
+    presence(board, AGG, f"hp0001@{HUB}", "subscribe")
+    assert said(presence(board, AGG, f"hp0001@{HUB}", "unsubscribe")) == [
+        f"unsubscribed: hp0001@{HUB} -> {AGG}"
+    ]
+    assert said(presence(board, BOX1)) == []
+
+
+def test_a_probe_is_answered_and_the_subscription_behind_it_remembered(board: PresenceBoard) -> None:
+    """After the hub was away, his server probes at his next login; that is how the hub learns of it."""
+    presence(board, BOX1)
+    assert said(presence(board, DESK2, f"hp0001@{HUB}", "probe")) == [f"available: {HP1} -> {DESK2}"]
+    assert said(presence(board, BOX1, type_="unavailable")) == []
+    assert said(presence(board, AGG, f"hp0001@{HUB}", "probe")) == [f"unavailable: {HP1} -> {AGG}"]
+    assert said(presence(board, BOX1)) == [f"available: {HP1} -> {AGG}"]
+
+
+def test_with_the_grant_the_subscription_ends(board: PresenceBoard) -> None:
+    presence(board, BOX1)
+    presence(board, AGG, f"hp0001@{HUB}", "subscribe")
+    assert said(change(board, removed_grants=(1,))) == [
+        f"unavailable: {HP1} -> {AGG}",
+        f"unsubscribed: hp0001@{HUB} -> {AGG}",
+    ]
+    assert said(presence(board, BOX1, type_="unavailable")) == []
+    assert board.followers == {}
+
+
+@pytest.mark.parametrize("type_", ["", "unavailable", "subscribed", "unsubscribed"])
+def test_other_presence_to_a_heat_pump_is_ignored(board: PresenceBoard, type_: str) -> None:
+    assert presence(board, DESK1, HP1, type_) == []
+
+
+# --- grants ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def online(board: PresenceBoard) -> PresenceBoard:
+    """Both boxes and two sessions of agg are there."""
+    for one in (BOX1, BOX2, DESK1, DESK2):
+        presence(board, one)
+    return board
+
+
+GONE = [
+    *(f"unavailable: {alias} -> {BOX1}" for alias in (ALIAS1, ALIAS2)),
+    *(f"unavailable: {HP1} -> {session}" for session in (DESK1, DESK2)),
+]
+TOLD_OF_2 = [f"available: {HP2} -> {DESK1}", f"available: {HP2} -> {DESK2}"]
+
+
+def test_a_grant_given_is_seen_at_once(online: PresenceBoard) -> None:
+    assert said(change(online, grants=(grant(2, heat_pump="hp0002"),))) == TOLD_OF_2
+
+
+def test_a_second_grant_says_nothing_new_and_only_the_last_ones_end_is_seen(online: PresenceBoard) -> None:
+    assert change(online, grants=(grant(2),)) == []
+    assert change(online, removed_grants=(1,)) == []
+    assert said(change(online, removed_grants=(2,))) == GONE
+
+
+def test_a_withdrawn_grant_is_seen_by_provider_and_box_at_once(online: PresenceBoard) -> None:
+    effects = change(online, removed_grants=(1,))
+    assert said(effects) == GONE
+    assert said(presence(online, BOX1, type_="unavailable")) == []
+    assert said(presence(online, DESK1, type_="unavailable")) == []
+
+
+def test_a_grant_expires(online: PresenceBoard) -> None:
+    change(online, grants=(grant(2, heat_pump="hp0002", end=NOW + 60),))
+    assert online.tick(NOW + 59.9) == []
+    assert said(online.tick(NOW + 60)) == [line.replace("0001", "0002") for line in GONE]
+    assert online.tick(NOW + 61) == []
+
+
+def test_a_grant_begins(online: PresenceBoard) -> None:
+    assert change(online, grants=(grant(2, heat_pump="hp0002", begin=NOW + 60),)) == []
+    assert online.tick(NOW + 59.9) == []
+    assert said(online.tick(NOW + 60.5)) == TOLD_OF_2
+
+
+def test_a_grant_that_follows_another_without_gap_says_nothing(online: PresenceBoard) -> None:
+    change(online, grants=(grant(2, end=NOW + 60), grant(3, begin=NOW + 60)), removed_grants=(1,))
+    assert online.tick(NOW + 60) == []
+    assert said(change(online, NOW + 61, removed_grants=(3,))) == GONE
+
+
+def test_a_grant_revoked_before_its_time_neither_begins_nor_ends(online: PresenceBoard) -> None:
+    change(online, grants=(grant(2, heat_pump="hp0002", begin=NOW + 60, end=NOW + 120),))
+    change(online, removed_grants=(2,))
+    assert online.tick(NOW + 60) == online.tick(NOW + 120) == []
+
+
+# --- the operator adds and removes -----------------------------------------------------------------
+
+
+def test_a_new_heat_pump_is_asked(online: PresenceBoard) -> None:
+    effects = change(online, heat_pumps=(HeatPump("hp0003", "box0003@boxes.example.org"),))
+    assert said(effects) == [f"available: {HUB} -> box0003@boxes.example.org/IEC"]
+    assert kept(effects) == {"hp0003": LinkState.UNKNOWN}
+    asked(online, effects, NOW)
+    assert kept(online.tick(NOW + ANSWER_WITHIN)) == {"hp0003": LinkState.OFFLINE}
+
+
+def test_a_removed_heat_pump_goes_and_is_forgotten(online: PresenceBoard) -> None:
+    assert said(change(online, removed_heat_pumps=("hp0001",), removed_grants=(1,))) == GONE
+    assert "hp0001" not in online.states
+    assert presence(online, BOX1) == []
+
+
+def test_a_heat_pump_removed_while_it_is_asked_is_forgotten(board: PresenceBoard) -> None:
+    change(board, removed_heat_pumps=("hp0001",), removed_grants=(1,))
+    assert kept(board.tick(NOW + ANSWER_WITHIN)) == {"hp0002": LinkState.OFFLINE}
+
+
+def test_an_id_given_anew_is_another_heat_pump(online: PresenceBoard) -> None:
+    """Even if it happens between two looks at the registry, with a grant on the new one too."""
+    new = HeatPump("hp0001", "new@boxes.example.org")
+    effects = change(
+        online, heat_pumps=(new,), grants=(grant(2),), removed_heat_pumps=("hp0001",), removed_grants=(1,)
+    )
+    assert said(effects) == sorted([*GONE, f"available: {HUB} -> new@boxes.example.org/IEC"])
+    assert presence(online, BOX1) == []
+    assert len(said(presence(online, "new@boxes.example.org/IEC"))) == 2
+
+
+def test_a_removed_provider_goes_and_its_sessions_are_forgotten(online: PresenceBoard) -> None:
+    assert said(change(online, removed_providers=("agg",), removed_grants=(1,))) == GONE
+    assert online.sessions == {}
+    assert presence(online, DESK1) == []
+
+
+def test_a_provider_id_given_anew_is_another_provider(online: PresenceBoard) -> None:
+    """The account that had the id before hears nothing more, and its associations in the boxes end."""
+    presence(online, AGG, f"hp0001@{HUB}", "subscribe")
+    effects = change(
+        online, providers=(Provider("agg", "new@other.example"),), grants=(grant(2),),
+        removed_providers=("agg",), removed_grants=(1,),
+    )  # fmt: skip
+    expected = [
+        *GONE,
+        f"available: {HUB} -> new@other.example",
+        f"unavailable: {HP1} -> {AGG}",
+        f"unsubscribed: hp0001@{HUB} -> {AGG}",
+    ]
+    assert said(effects) == sorted(expected)
+    assert said(presence(online, BOX1, type_="unavailable")) == []
+    assert said(presence(online, "new@other.example/x")) == [f"unavailable: {HP1} -> new@other.example/x"]
+
+
+def test_a_new_provider_is_greeted(online: PresenceBoard) -> None:
+    effects = change(online, providers=(Provider("new", "me@new.example"),))
+    assert said(effects) == [f"available: {HUB} -> me@new.example"]
