@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 MAX_WAITING = 600_000
 """Stanzas in the queue: one to each box and one to each provider session for twice the country's boxes."""
 TURN = 0.05
-"""Seconds between two handfuls."""
+"""Seconds between two handfuls; longer if the pace is below one stanza in that time."""
+
+T = TypeVar("T")
 
 
-class Pacer:
-    """A bounded queue that hands ``pace`` stanzas a second to ``send``."""
+class Pacer(Generic[T]):
+    """A bounded queue that hands ``pace`` of its things a second to ``send``.
 
-    def __init__(self, pace: int, send: Callable[[str], None]) -> None:
+    ``send`` says whether it took the thing; if not, it is offered again at the next turn, before all others.
+    """
+
+    def __init__(
+        self, pace: int, send: Callable[[T], bool], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._handful = max(1, round(pace * TURN))
+        self._turn = self._handful / pace
         self._send = send
-        self._waiting: deque[str] = deque()
+        self._sleep = sleep
+        self._waiting: deque[T] = deque()
         self._filled = asyncio.Event()
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, xml: str) -> None:
-        """Send it when its turn comes; counted as dropped if MAX_WAITING wait already."""
+    def put(self, thing: T) -> bool:
+        """Send it when its turn comes; False: it is dropped, for MAX_WAITING wait already."""
         if len(self._waiting) >= MAX_WAITING:
-            self.dropped += 1
-            return
-        self._waiting.append(xml)
+            return False
+        self._waiting.append(thing)
         self._filled.set()
+        return True
 
     def clear(self) -> None:
         """Forget what waits: the link is down."""
@@ -42,8 +51,9 @@ class Pacer:
         while True:
             await self._filled.wait()
             for _ in range(min(self._handful, len(self._waiting))):
-                self._send(self._waiting.popleft())
-            if self._waiting:
-                await asyncio.sleep(TURN)
-            else:
+                if not self._send(self._waiting[0]):
+                    break
+                self._waiting.popleft()
+            await self._sleep(self._turn)
+            if not self._waiting:
                 self._filled.clear()
