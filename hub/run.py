@@ -32,7 +32,7 @@ from hub.registry import (
     set_presence,
 )
 from hub.roster import Roster
-from hub.router import Outcome, Routed, Router
+from hub.router import ANSWERS, Outcome, Routed, Router
 from hub.stanzas import Condition, Stanza, error
 
 log = structlog.get_logger()
@@ -42,8 +42,8 @@ POLL = 0.05
 HEARTBEAT = 1.0
 """Seconds between two signs of life of this router in the registry."""
 MAX_BLIND = 4.0
-"""Seconds without a look at the registry after which nothing is let through: below the 5 s after which the
-operator's commands no longer wait for this router."""
+"""Seconds after its last sign of life from which a router lets nothing through and tells nobody of presence:
+below the 5 s after which the operator's commands no longer wait for it."""
 MAX_IN_HAND = 5_000
 """Stanzas that wait for the audit; above, senders are told to wait."""
 KEEP_EVERY = 0.2
@@ -66,15 +66,19 @@ class RouterProcess:
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._link.on_up.append(lambda: self._perform(self._board.start(time.time())))
         self._link.on_down.append(self._down)
-        self._pacer = Pacer(config.presence.pace, self._send)
+        self._pacer = Pacer(config.presence.pace, self._send_paced)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._to_keep: dict[str, tuple[LinkState, float]] = {}
-        self._looked = 0.0
+        self._beat = 0.0
+        self._stopped = False
+        self._dropped = 0
 
     async def run(self) -> None:
         """Route until cancelled."""
-        await self._registry.run(enter_router, self._config.router_name, time.time())
+        beat = time.time()
+        await self._registry.run(enter_router, self._config.router_name, beat)
+        self._beat = beat
         await self._registry.run(mark_all_unknown, time.time())
         await self._look()
         log.info(
@@ -106,17 +110,19 @@ class RouterProcess:
     def _take(self, element: Element) -> None:
         now = time.time()
         stanza = Stanza.of(element)
+        if self._blind(now):
+            self._stop_all()
         if stanza.kind == "presence":
-            self._perform(self._board.handle(stanza, now))
+            if not self._stopped:
+                self._perform(self._board.handle(stanza, now))
+            return
+        if self._stopped or len(self._in_hand) >= MAX_IN_HAND:
+            self._dropped += 1
+            if stanza.type not in ANSWERS:  # a report too: the box keeps what bounces
+                wait = Condition.RESOURCE_CONSTRAINT
+                self._send(error(stanza.kind, stanza.id, stanza.to, stanza.sender, wait))
             return
         routed = self._router.route(stanza, now)
-        blind = now - self._looked > MAX_BLIND
-        full = len(self._in_hand) >= MAX_IN_HAND
-        if blind or full:
-            log.error("nothing is let through", registry_unreadable=blind, audit_behind=full)
-            if stanza.type in ("get", "set"):
-                self._send(error("iq", stanza.id, stanza.to, stanza.sender, Condition.RESOURCE_CONSTRAINT))
-            return
         _log(routed, stanza)
         pair = (stanza.sender, stanza.to)
         before = self._last_of.get(pair)
@@ -165,16 +171,29 @@ class RouterProcess:
             return
         try:
             self._link.send(xml)
-        except (LinkDown, LinkFull) as lost:
-            log.warning("a stanza was dropped", reason=str(lost))
+        except (LinkDown, LinkFull):
+            self._dropped += 1
+
+    def _send_paced(self, emit: Emit) -> bool:
+        try:
+            self._link.send(emit.xml)
+        except LinkFull:
+            return False
+        except LinkDown:
+            return True
+        if emit.asks:
+            self._board.asked(emit.asks, time.time())
+        return True
 
     # --- presence ---------------------------------------------------------------------------------
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Emit(xml, True):
-                    self._pacer.put(xml)
+                case Emit() if not self._link.up:
+                    pass  # when it is up again, everybody is asked and told anew
+                case Emit(paced=True):
+                    self._dropped += not self._pacer.put(effect)
                 case Emit(xml):
                     self._send(xml)
                 case Keep(heat_pump, state, since):
@@ -210,18 +229,23 @@ class RouterProcess:
     # --- roster -----------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        beat = 0.0
+        readable = True
         while True:
             await asyncio.sleep(POLL)
             try:
                 changed = await self._look()
-                if changed or time.time() - beat >= HEARTBEAT:
+                if changed or time.time() - self._beat >= HEARTBEAT:
                     await self._settle()
                     beat = time.time()
                     name, revision = self._config.router_name, self._roster.revision
                     await self._registry.run(acknowledge, name, revision, beat)
+                    self._beat = beat
+                    self._go_on()
+                readable = True
             except SQLAlchemyError as failed:
-                log.error("registry cannot be read", reason=str(failed))
+                if readable:
+                    log.error("registry cannot be used", reason=str(failed))
+                readable = False
 
     async def _look(self) -> bool:
         revision = await self._registry.read(current_revision)
@@ -229,8 +253,23 @@ class RouterProcess:
         if changed:
             changes = await self._registry.read(changes_since, self._roster.revision)
             self._perform(self._board.change(changes, time.time()))
-        self._looked = time.time()
         return changed
+
+    def _blind(self, now: float) -> bool:
+        """The operator's commands may no longer wait for this router: what it knows may be out of date."""
+        return now - self._beat > MAX_BLIND
+
+    def _stop_all(self) -> None:
+        if not self._stopped:
+            log.error("nothing is let through: the registry cannot be used", since_s=MAX_BLIND)
+            self._stopped = True
+
+    def _go_on(self) -> None:
+        """The registry is there again; presence that came meanwhile was not heard, so everybody is asked."""
+        if self._stopped and not self._blind(time.time()):
+            log.warning("stanzas are let through again")
+            self._stopped = False
+            self._perform(self._board.start(time.time()))
 
     async def _settle(self) -> None:
         """Let what was judged by the earlier roster go its way before the new one is said to be in force."""
@@ -241,7 +280,11 @@ class RouterProcess:
         while True:
             await asyncio.sleep(1.0)
             now = time.time()
-            self._perform(self._board.tick(now))
+            if not self._blind(now):
+                self._perform(self._board.tick(now))
+            if self._dropped:
+                log.warning("stanzas were dropped or told to wait", count=self._dropped, link=self._link.up)
+                self._dropped = 0
             for entry in self._refusals.due(now):
                 await self._write(entry)
 
