@@ -15,7 +15,8 @@ from iec61850_model.xmpp import Channel, Connection, ConnectionFailed, NotConnec
 log = structlog.get_logger()
 
 ANNOUNCE_AGAIN = 5.0
-"""Seconds until the presence is sent again after it bounced: the hub is restarting."""
+"""Seconds until the presence is sent to the hub again after it bounced: the hub is restarting. The collector
+asks by itself when it is back."""
 MAX_ANNOUNCE_AGAIN = 60.0
 """Longest time between two attempts, seconds."""
 
@@ -90,6 +91,8 @@ class Link:
             return
         if sender in (self._hub, self._collector):
             if type_ == "available":
+                self._cancel_again()
+                self._delay = ANNOUNCE_AGAIN
                 self._announce(sender)
             elif type_ == "error" and sender == self._hub:
                 self._announce_later()
