@@ -209,10 +209,8 @@ _DETAILS = tuple(
     )
 )
 
-LEAP_SECONDS_KNOWN = 0x80
 CLOCK_FAILURE = 0x40
 CLOCK_NOT_SYNCHRONIZED = 0x20
-ACCURACY_MASK = 0x1F
 ACCURACY_1_MS = 10
 """TimeAccuracy: number of valid fraction bits; 10 bits are about 1 ms (7-2, 6.1.2.9)."""
 

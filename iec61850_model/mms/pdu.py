@@ -272,11 +272,9 @@ class MmsError:
         return ERROR_NAMES.get((self.error_class, self.code), f"{self.error_class} {self.code}")
 
 
-OBJECT_UNDEFINED = MmsError(ErrorClass.DEFINITION, 1)
 INVALID_SERVICE = MmsError(ErrorClass.SERVICE, 0)
 PDU_SIZE = MmsError(ErrorClass.SERVICE, 3)
 OBJECT_NON_EXISTENT = MmsError(ErrorClass.ACCESS, 2)
-OBJECT_ACCESS_DENIED = MmsError(ErrorClass.ACCESS, 3)
 VERSION_INCOMPATIBLE = MmsError(ErrorClass.INITIATE, 1)
 MAX_CALLING_INSUFFICIENT = MmsError(ErrorClass.INITIATE, 3)
 PARAMETER_CBB_INSUFFICIENT = MmsError(ErrorClass.INITIATE, 6)
