@@ -33,6 +33,7 @@ from iec61850_model.mms.pdu import (
     Unconfirmed,
 )
 from iec61850_model.mms.xer.data import digits
+from iec61850_model.mms.xer.initiate import initiate_parts, read_initiate_request, read_initiate_response
 from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, UnencodableValue, integer, shown
 from iec61850_model.mms.xer.services import (
     read_report,
@@ -45,34 +46,9 @@ from iec61850_model.mms.xer.services import (
 
 MAX_INVOKE_ID = 0xFFFF_FFFF
 """invokeID is an Unsigned32 (ISO 9506-2)."""
-MAX_LOCAL_DETAIL = 16 * 1024 * 1024
-"""Largest PDU size a peer may offer, octets; what is used is the smaller of both."""
-INTEGER8_MAX = 0x7F
-"""Levels of nesting are an Integer8 (ISO 9506-2); also what an absent nesting level means: no limit."""
-INTEGER16_MAX = 0x7FFF
-"""Outstanding services and the version are Integer16 (ISO 9506-2)."""
 MAX_ERROR_CODE = 255
 """Largest code of an error class; those in use are below 20."""
-MAX_OPTION_BITS = 128
-"""Bits of ParameterCBB and servicesSupported; the standard has 11 and 85."""
 _ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
-_CBB_BITS = ("str1", "str2", "vnam", "valt", "vadr", "vsca", "tpy", "vlis", "real", "spare", "cei")
-_SERVICE_BITS = {
-    0: "status",
-    1: "getNameList",
-    2: "identify",
-    4: "read",
-    5: "write",
-    6: "getVariableAccessAttributes",
-    11: "defineNamedVariableList",
-    12: "getNamedVariableListAttributes",
-    13: "deleteNamedVariableList",
-    65: "readJournal",
-    79: "informationReport",
-    83: "conclude",
-    84: "cancel",
-}
-_SERVICE_COUNT = 85
 _STRICT, _LENIENT = Reader(strict=True), Reader(strict=False)
 
 
@@ -126,10 +102,10 @@ def _write_pdu(pdu: Pdu, out: list[str], xmlns: str) -> None:
                 f"<rejectReason><{reason.reason_class}>{inner}</{reason.reason_class}></rejectReason></rejectPDU>"
             )
         case InitiateRequest():
-            out.append(f"<initiate-RequestPDU{xmlns}>{_initiate(pdu, 'Calling', 'proposed', 'Request')}")
+            out.append(f"<initiate-RequestPDU{xmlns}>{initiate_parts(pdu)}")
             out.append("</initiate-RequestPDU>")
         case InitiateResponse():
-            out.append(f"<initiate-ResponsePDU{xmlns}>{_initiate(pdu, 'Called', 'negotiated', 'Response')}")
+            out.append(f"<initiate-ResponsePDU{xmlns}>{initiate_parts(pdu)}")
             out.append("</initiate-ResponsePDU>")
         case InitiateError(error):
             out.append(f"<initiate-ErrorPDU{xmlns}>{_error_class(error)}</initiate-ErrorPDU>")
@@ -163,29 +139,6 @@ def _error_class(error: MmsError) -> str:
     name = ERROR_NAMES.get((error.error_class, error.code))
     code = f"<{name}/>" if name else digits(error.code, 0, MAX_ERROR_CODE)
     return f"<errorClass><{error.error_class}>{code}</{error.error_class}></errorClass>"
-
-
-def _initiate(pdu: InitiateRequest | InitiateResponse, side: str, state: str, kind: str) -> str:
-    unknown = [*pdu.parameter_cbb.difference(_CBB_BITS), *pdu.services.difference(_SERVICE_BITS.values())]
-    if unknown:
-        raise UnencodableValue(f"{', '.join(unknown)!r:.80} have no bit in an initiate PDU")
-    cbb = "".join("1" if name in pdu.parameter_cbb else "0" for name in _CBB_BITS)
-    calling, called, version = (
-        digits(number, 0, INTEGER16_MAX) for number in (pdu.max_calling, pdu.max_called, pdu.version)
-    )
-    nesting = digits(pdu.nesting, 0, INTEGER8_MAX)
-    services = "".join(
-        "1" if _SERVICE_BITS.get(bit) in pdu.services else "0" for bit in range(_SERVICE_COUNT)
-    )
-    return (
-        f"<localDetail{side}>{digits(pdu.local_detail, 0, MAX_LOCAL_DETAIL)}</localDetail{side}>"
-        f"<{state}MaxServOutstandingCalling>{calling}</{state}MaxServOutstandingCalling>"
-        f"<{state}MaxServOutstandingCalled>{called}</{state}MaxServOutstandingCalled>"
-        f"<{state}DataStructureNestingLevel>{nesting}</{state}DataStructureNestingLevel>"
-        f"<init{kind}Detail><{state}VersionNumber>{version}</{state}VersionNumber>"
-        f"<{state}ParameterCBB>{cbb}</{state}ParameterCBB>"
-        f"<servicesSupported{side}>{services}</servicesSupported{side}></init{kind}Detail>"
-    )
 
 
 # --- decoding --------------------------------------------------------------------------------------
@@ -239,22 +192,12 @@ def decode(element: Element, *, strict: bool = False) -> Pdu:
     return decoder(element, reader)
 
 
-def _fields(
-    element: Element, reader: Reader, *names: str, optional: tuple[str, ...] = ()
-) -> dict[str, Element]:
-    fields = reader.fields(element, names + optional)
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise MalformedPdu(f"{', '.join(missing)} is missing in {shown(element.tag)}")
-    return fields
-
-
 def _invoke_id(element: Element, reader: Reader) -> int:
     return reader.integer(element, 0, MAX_INVOKE_ID)
 
 
 def _read_confirmed_request(element: Element, reader: Reader) -> ConfirmedRequest:
-    fields = _fields(element, reader, "invokeID", "ConfirmedServiceRequest")
+    fields = reader.needed(element, "invokeID", "ConfirmedServiceRequest")
     invoke_id = _invoke_id(fields["invokeID"], reader)
     try:
         return ConfirmedRequest(
@@ -266,7 +209,7 @@ def _read_confirmed_request(element: Element, reader: Reader) -> ConfirmedReques
 
 
 def _read_confirmed_response(element: Element, reader: Reader) -> ConfirmedResponse:
-    fields = _fields(element, reader, "invokeID", "ConfirmedServiceResponse")
+    fields = reader.needed(element, "invokeID", "ConfirmedServiceResponse")
     service = read_response(reader.choice(fields["ConfirmedServiceResponse"])[1], reader)
     return ConfirmedResponse(_invoke_id(fields["invokeID"], reader), service)
 
@@ -283,18 +226,18 @@ def _read_error_class(element: Element, reader: Reader) -> MmsError:
 
 def _read_service_error(element: Element, reader: Reader) -> MmsError:
     extra = ("additionalCode", "additionalDescription", "serviceSpecificInfo")
-    return _read_error_class(_fields(element, reader, "errorClass", optional=extra)["errorClass"], reader)
+    return _read_error_class(reader.needed(element, "errorClass", optional=extra)["errorClass"], reader)
 
 
 def _read_confirmed_error(element: Element, reader: Reader) -> ConfirmedError:
-    fields = _fields(element, reader, "invokeID", "serviceError", optional=("modifierPosition",))
+    fields = reader.needed(element, "invokeID", "serviceError", optional=("modifierPosition",))
     return ConfirmedError(
         _invoke_id(fields["invokeID"], reader), _read_service_error(fields["serviceError"], reader)
     )
 
 
 def _read_unconfirmed(element: Element, reader: Reader) -> Unconfirmed:
-    name, service = reader.choice(_fields(element, reader, "UnconfirmedService")["UnconfirmedService"])
+    name, service = reader.choice(reader.needed(element, "UnconfirmedService")["UnconfirmedService"])
     if name != "informationReport":
         raise MalformedPdu(
             f"{shown(name)} is not an unconfirmed service of 8-2", RejectReason.UNRECOGNIZED_SERVICE
@@ -307,7 +250,7 @@ _REJECT_NAMES[RejectReason.INVALID_INVOKE_ID] = "invalid-invokeID"
 
 
 def _read_reject(element: Element, reader: Reader) -> Reject:
-    fields = _fields(element, reader, "rejectReason", optional=("originalInvokeID",))
+    fields = reader.needed(element, "rejectReason", optional=("originalInvokeID",))
     class_name, code = reader.choice(fields["rejectReason"])
     names = {name: reason.code for reason, name in _REJECT_NAMES.items() if reason.reason_class == class_name}
     number = reader.named_integer(code, names)
@@ -317,58 +260,6 @@ def _read_reject(element: Element, reader: Reader) -> Reject:
         reason = RejectReason.OTHER
     original = fields.get("originalInvokeID")
     return Reject(reason, None if original is None else _invoke_id(original, reader))
-
-
-def _read_initiate(element: Element, reader: Reader, side: str, state: str, kind: str) -> InitiateRequest:
-    levels = [f"{state}MaxServOutstandingCalling", f"{state}MaxServOutstandingCalled"]
-    nesting, local = f"{state}DataStructureNestingLevel", f"localDetail{side}"
-    fields = _fields(element, reader, *levels, f"init{kind}Detail", optional=(local, nesting))
-    detail = _fields(
-        fields[f"init{kind}Detail"],
-        reader,
-        f"{state}VersionNumber",
-        f"{state}ParameterCBB",
-        f"servicesSupported{side}",
-    )
-    cbb = _bits(reader.text(detail[f"{state}ParameterCBB"]))
-    services = _bits(reader.text(detail[f"servicesSupported{side}"]))
-    return InitiateRequest(
-        local_detail=reader.integer(fields[local], 0, MAX_LOCAL_DETAIL)
-        if local in fields
-        else DEFAULT_PDU_SIZE,
-        max_calling=reader.integer(fields[levels[0]], 0, INTEGER16_MAX),
-        max_called=reader.integer(fields[levels[1]], 0, INTEGER16_MAX),
-        nesting=reader.integer(fields[nesting], 0, INTEGER8_MAX) if nesting in fields else INTEGER8_MAX,
-        version=reader.integer(detail[f"{state}VersionNumber"], 0, INTEGER16_MAX),
-        parameter_cbb=frozenset(name for name, bit in zip(_CBB_BITS, cbb, strict=False) if bit == "1"),
-        services=frozenset(
-            _SERVICE_BITS[at] for at, bit in enumerate(services) if bit == "1" and at in _SERVICE_BITS
-        ),
-    )
-
-
-def _bits(text: str) -> str:
-    stripped = text.strip()
-    if not 0 < len(stripped) <= MAX_OPTION_BITS or stripped.strip("01"):
-        raise MalformedPdu(f"{shown(stripped)} is not a bit string", RejectReason.INVALID_ARGUMENT)
-    return stripped
-
-
-def _read_initiate_request(element: Element, reader: Reader) -> InitiateRequest:
-    return _read_initiate(element, reader, "Calling", "proposed", "Request")
-
-
-def _read_initiate_response(element: Element, reader: Reader) -> InitiateResponse:
-    read = _read_initiate(element, reader, "Called", "negotiated", "Response")
-    return InitiateResponse(
-        read.local_detail,
-        read.max_calling,
-        read.max_called,
-        read.nesting,
-        read.version,
-        read.parameter_cbb,
-        read.services,
-    )
 
 
 def _read_conclude_request(element: Element, reader: Reader) -> ConcludeRequest:
@@ -382,7 +273,7 @@ def _read_conclude_response(element: Element, reader: Reader) -> ConcludeRespons
 
 
 def _read_cancel_error(element: Element, reader: Reader) -> CancelError:
-    fields = _fields(element, reader, "originalInvokeID", "serviceError")
+    fields = reader.needed(element, "originalInvokeID", "serviceError")
     return CancelError(
         _invoke_id(fields["originalInvokeID"], reader), _read_service_error(fields["serviceError"], reader)
     )
@@ -402,8 +293,8 @@ _PDUS: dict[str, Callable[[Element, Reader], Pdu]] = {
     "confirmed-ErrorPDU": _read_confirmed_error,
     "unconfirmed-PDU": _read_unconfirmed,
     "rejectPDU": _read_reject,
-    "initiate-RequestPDU": _read_initiate_request,
-    "initiate-ResponsePDU": _read_initiate_response,
+    "initiate-RequestPDU": read_initiate_request,
+    "initiate-ResponsePDU": read_initiate_response,
     "initiate-ErrorPDU": _plain_error(InitiateError),
     "conclude-RequestPDU": _read_conclude_request,
     "conclude-ResponsePDU": _read_conclude_response,

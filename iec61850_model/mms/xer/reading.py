@@ -91,6 +91,14 @@ class Reader:
             found[name] = child
         return found
 
+    def needed(self, element: Element, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Element]:
+        """Children of a SEQUENCE of which ``names`` must be there and ``optional`` may."""
+        fields = self.fields(element, names + optional)
+        missing = [name for name in names if name not in fields]
+        if missing:
+            raise MalformedPdu(f"{', '.join(missing)} is missing in {shown(element.tag)}")
+        return fields
+
     def choice(self, element: Element, attributes: Collection[str] = ()) -> tuple[str, Element]:
         """The one child of a CHOICE, whatever its name."""
         self.check_plain(element, attributes)
