@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import structlog
-from slixmpp import ComponentXMPP
-from slixmpp.xmlstream.stanzabase import StanzaBase
 
+from hub.component_stream import ComponentStream, LinkDown
 from iec61850_model.xmpp import LinkProfile
 from iec61850_model.xmpp.connection import Backoff
+
+__all__ = ["ComponentLink", "LinkDown", "LinkFull"]
 
 log = structlog.get_logger()
 
@@ -22,65 +22,11 @@ LOGIN_TIMEOUT = 15.0
 RETRY = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=0.5, last_retry=10)
 """The hub comes back soon: everybody waits for it, and it is alone."""
 MAX_UNSENT = 16 * 1024 * 1024
-"""Octets that may wait in the socket; above, the server does not keep up and stanzas are refused."""
-_STANZAS = tuple(f"{{jabber:component:accept}}{kind}" for kind in ("iq", "message", "presence"))
+"""Octets that may wait to be sent; above, the server does not keep up and stanzas are refused."""
 
 
 class LinkFull(Exception):
     """The XMPP server does not take stanzas as fast as they come."""
-
-
-class LinkDown(Exception):
-    """There is no link to the XMPP server."""
-
-
-class _Stream(ComponentXMPP):
-    """One attempt. Stanzas are taken before slixmpp makes objects of their payloads."""
-
-    def __init__(self, domain: str, secret: str, take: Callable[[Element], None]) -> None:
-        super().__init__(domain, secret)  # type: ignore[no-untyped-call]  # slixmpp leaves this one untyped
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._take = take
-        self._error = ""
-        self.add_filter("in", self._filter)
-        self.add_event_handler("session_start", self._started)
-        self.add_event_handler("disconnected", self._ended)
-        self.add_event_handler("connection_failed", self._failed)
-        self.add_event_handler("stream_error", self._stream_error)
-
-    def _filter(self, stanza: StanzaBase) -> StanzaBase | None:
-        if stanza.xml.tag not in _STANZAS:
-            return stanza
-        try:
-            self._take(stanza.xml)
-        except Exception:
-            log.exception("a stanza could not be handled")
-        return None
-
-    def _started(self, _event: Any) -> None:
-        if not self.opened.done():
-            self.opened.set_result(None)
-
-    def _stream_error(self, error: Any) -> None:
-        self._error = f"the server ended the stream: {error['condition']}"
-
-    def _failed(self, error: Any) -> None:
-        self._ended(error)
-
-    def _ended(self, reason: Any) -> None:
-        text = self._error or str(reason or "the server closed the connection")
-        if not self.opened.done():
-            self.opened.set_exception(LinkDown(text))
-        if not self.closed.done():
-            self.closed.set_result(text)
-
-    def discard(self) -> None:
-        """Drop the link at once."""
-        self.cancel_connection_attempt()
-        self.abort()
-        if self._run_out_filters is not None:
-            self._run_out_filters.cancel()
 
 
 class ComponentLink:
@@ -101,7 +47,7 @@ class ComponentLink:
         self._secret = secret
         self._host, self._port = address
         self._on_stanza = on_stanza
-        self._stream: _Stream | None = None
+        self._stream: ComponentStream | None = None
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[], None]] = []
 
@@ -113,18 +59,18 @@ class ComponentLink:
     def send(self, xml: str) -> None:
         """Send a stanza now or not at all; raises LinkDown or LinkFull."""
         stream = self._stream
-        if stream is None or stream.transport is None:
+        if stream is None:
             raise LinkDown("no link to the XMPP server")
-        if stream.transport.get_write_buffer_size() > MAX_UNSENT:
+        if stream.unsent > MAX_UNSENT:
             raise LinkFull("the XMPP server does not keep up")
-        stream.send_raw(xml)
+        stream.send(xml)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
         backoff = Backoff(RETRY)
         clock = asyncio.get_running_loop().time
         while True:
-            stream = _Stream(self._domain, self._secret, self._on_stanza)
+            stream = ComponentStream(self._domain, self._secret, self._on_stanza)
             since = clock()
             try:
                 reason = await self._session(stream)
@@ -135,12 +81,13 @@ class ComponentLink:
             log.warning("link to the XMPP server is down", reason=reason, retry_in_s=round(delay, 1))
             await asyncio.sleep(delay)
 
-    async def _session(self, stream: _Stream) -> str:
+    async def _session(self, stream: ComponentStream) -> str:
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT):
-                stream.connect(self._host, self._port)
+                loop = asyncio.get_running_loop()
+                await loop.create_connection(lambda: stream, self._host, self._port)
                 await stream.opened
-        except LinkDown as down:
+        except (LinkDown, OSError) as down:
             return f"{self._host}:{self._port}: {down}"
         except TimeoutError:
             return f"{self._host}:{self._port} did not take the component within {LOGIN_TIMEOUT:.0f} s"
