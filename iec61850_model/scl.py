@@ -73,6 +73,7 @@ class _Reader:
     types: dict[tuple[str, str], etree._Element] = field(default_factory=dict)
     enums: dict[str, BasicType] = field(default_factory=dict)
     given: set[int] = field(default_factory=set)
+    placed: set[etree._Element] = field(default_factory=set)
 
     def tree(self, ied_name: str | None) -> Tree:
         for template in self.root.iterfind(f"{_NS}DataTypeTemplates/*"):
@@ -115,6 +116,9 @@ class _Reader:
         for do in template.iterfind(f"{_NS}DO"):
             name = _name(do)
             self._object(node, (name,), do, _child(ln, "DOI", name))
+        for one in ln.iter(f"{_NS}DOI", f"{_NS}SDI", f"{_NS}DAI"):
+            if one not in self.placed:
+                raise _at(one, f"{one.get('name')} has no place in LNodeType {template.get('id')}")
         node.by_fc = dict(sorted(node.by_fc.items(), key=lambda item: _FC_ORDER[item[0]]))
         return node
 
@@ -127,6 +131,7 @@ class _Reader:
     ) -> None:
         template = self._type("DOType", _needed(element, "type"), element)
         self._count(element, len(path))
+        self._place(instance)
         if path in node.cdcs:
             raise _at(element, f"{'.'.join(path)} is there twice")
         node.cdcs[path] = _needed(template, "cdc")
@@ -166,6 +171,11 @@ class _Reader:
         if quality is not None:
             quality.value = GOOD if id(status) in self.given else NOT_CONNECTED
 
+    def _place(self, instance: etree._Element | None) -> None:
+        """Note that an instance element has its place: one that has none, say for a typing error, is told."""
+        if instance is not None:
+            self.placed.add(instance)
+
     def _count(self, element: etree._Element, depth: int) -> None:
         """Bound the model: in size, and in depth to what a value in a PDU may have below LN$FC."""
         self.nodes += 1
@@ -187,6 +197,7 @@ class _Reader:
         )
 
     def _single(self, element: etree._Element, place: _Place, instance: etree._Element | None) -> Node:
+        self._place(instance)
         b_type = _needed(element, "bType")
         if b_type != "Struct":
             self._count(element, 0)

@@ -226,6 +226,27 @@ FAULTY = {
         "a is there twice",
     ),
     "structure without parts": (scl(attributes=NESTED, types='<DAType id="S0"/>'), 11, "has no BDA"),
+    "object that the type has not": (scl('<DOI name="Objj"/>'), 5, "Objj has no place in LNodeType N"),
+    "attribute that the type has not": (
+        scl('<DOI name="Obj"><DAI name="stval"><Val>on</Val></DAI></DOI>'),
+        5,
+        "stval has no place",
+    ),
+    "part of what has no parts": (
+        scl('<DOI name="Obj"><SDI name="stVal"><DAI name="f"><Val>1</Val></DAI></SDI></DOI>'),
+        5,
+        "f has no place",
+    ),
+    "element that the array has not": (
+        scl('<DOI name="Obj"><DAI name="pts" ix="3"><Val>1</Val></DAI></DOI>', MODE + ARRAY),
+        5,
+        "pts has no place",
+    ),
+    "element of no number": (
+        scl('<DOI name="Obj"><DAI name="pts"><Val>1</Val></DAI></DOI>', MODE + ARRAY),
+        5,
+        "pts has no place",
+    ),
     "value that is no literal": (scl(VALUE.format("maybe")), 5, "'maybe' is not a number"),
     "value of no literal": (scl(VALUE.format("2")), 5, "one of 1 on, 5 off"),
     "value out of range": (
