@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hub.roster import Grant, Right
 from iec61850_model.mms.pdu import (
@@ -29,6 +30,8 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.values import FunctionalConstraint, Timestamp
 
+KNOWN_NAMES = 4_096
+"""Names kept in their parts: a box has some 1,500, and all boxes the same ones."""
 SCHEDULE_DEVICE = "SCH"
 """Logical device of the schedules: only the right ``schedule`` changes anything in it (DESIGN section 4)."""
 
@@ -138,10 +141,18 @@ def _describe_command(value: Data) -> str:
 
 
 def _shown(name: ObjectName) -> str:
+    parsed = _parsed(name.domain or "", name.item)
+    return f"{name.domain or ''}/{name.item}" if parsed is None else parsed[1]
+
+
+@lru_cache(maxsize=KNOWN_NAMES)
+def _parsed(domain: str, item: str) -> tuple[Reference, str] | None:
+    """A name as reference, and that as text; None if it is none."""
     try:
-        return str(Reference.from_mms(name.domain or "", name.item))
+        reference = Reference.from_mms(domain, item)
     except InvalidReference:
-        return f"{name.domain or ''}/{name.item}"
+        return None
+    return reference, str(reference)
 
 
 # --- what a PDU needs -----------------------------------------------------------------------------
@@ -221,10 +232,10 @@ def _time_of(data: Data) -> Timestamp | None:
 def _reference(name: ObjectName) -> Reference:
     if name.domain is None:
         raise _Unlisted("only names in a logical device are let through")
-    try:
-        return Reference.from_mms(name.domain, name.item)
-    except InvalidReference:
-        raise _Unlisted("not a reference") from None
+    parsed = _parsed(name.domain, name.item)
+    if parsed is None:
+        raise _Unlisted("not a reference")
+    return parsed[0]
 
 
 # --- what a grant covers --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ the association context that were judged.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
@@ -152,7 +152,8 @@ class Router:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
             return way.refuse(Condition.FORBIDDEN, judged, judged.reason)
-        way = replace(way, box=self.roster.heat_pumps[to.local].box)
+        box = self.roster.heat_pumps[to.local].box
+        way = _Way(incoming, now, provider_id, incoming.sender, to.local, box)
         xml = stanza(
             "iq",
             incoming.type,
@@ -161,9 +162,10 @@ class Router:
             self.addresses.box(way.box),
             xer.encode_payload(payload),
         )
-        audit = way.entry(AuditKind.REQUEST, judged, judged.detail) if judged.steers else None
-        instead = _error_to(incoming, Condition.RESOURCE_CONSTRAINT)
-        return way.forward(xml, judged.service, audit, instead)
+        if not judged.steers:
+            return way.forward(xml, judged.service, None, "")
+        audit = way.entry(AuditKind.REQUEST, judged, judged.detail)
+        return way.forward(xml, judged.service, audit, _error_to(incoming, Condition.RESOURCE_CONSTRAINT))
 
     def _message_from_provider(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
         """Only the bounce of a report goes to a box; everything else has no place here yet."""
