@@ -130,6 +130,10 @@ class Server:
         """A client is gone (presence unavailable, stanza error): Abort of its associations."""
         self.associations.abort_peer(peer)
 
+    def link_lost(self) -> None:
+        """The server's own link is lost, and with it every client."""
+        self.associations.abort_all()
+
     def _conclude(self, peer: str, association: str | None) -> ConcludeResponse | ConcludeError:
         """Release, unless a request of the association still waits for the process (8-2, 10.2)."""
         if any((one.peer, one.association) == (peer, association) for one in self._writes.values()):
@@ -137,10 +141,6 @@ class Server:
         if association is not None:
             self.associations.close(peer, association)
         return ConcludeResponse()
-
-    def link_lost(self) -> None:
-        """The server's own link is lost, and with it every client."""
-        self.associations.abort_all()
 
     def _serve(self, incoming: Incoming, request: ConfirmedRequest, size: int) -> Reply:
         result: ResponseService | MmsError
