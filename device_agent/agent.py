@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from device_agent.clock import Clock
 from device_agent.config import BoxConfig, ConfigError
-from device_agent.drivers.base import Driver, DriverError, Sample
+from device_agent.drivers.base import Driver, DriverError
 from device_agent.drivers.registry import make_driver
 from device_agent.housekeeping import Housekeeping
 from device_agent.link import Link
+from device_agent.measuring import Measuring
 from device_agent.outputs import Process, make_processes
-from device_agent.points import BoundPoint, bind, failing, take
+from device_agent.points import bind
 from device_agent.settings import Settings
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.mms.xer import MalformedPdu
@@ -25,16 +26,22 @@ from iec61850_model.scl import SclError, read_scl
 from iec61850_model.server import Effect, Incoming, Reply, Send, Server, Settled, Switch
 from iec61850_model.tree import Tree
 from iec61850_model.types import Value
-from iec61850_model.values import GOOD, AddCause, OrCat, Quality
+from iec61850_model.values import GOOD, NOT_CONNECTED, AddCause, OrCat
 
 log = structlog.get_logger()
 
 RELAY_TICK = 0.5
-"""Seconds between two looks at what relays must do by themselves."""
+"""Seconds between two looks at what a relay must do by itself."""
+FIRST_SAMPLES = 5.0
+"""Seconds the link waits for first values, so that who asks at once finds some; a slow bus is left behind."""
+HOUSEKEEPING = 1.0
+"""Seconds between two looks at how the box itself is."""
 LONGEST_WAIT = 60.0
 """Seconds the server's timer sleeps at most, so that a clock set from outside is noticed."""
 STOP_WITHIN = 10.0
-"""Seconds for the relays to reach their safe states at the end."""
+"""Seconds for the relays to reach their safe states at the end: a write under way and three attempts."""
+RELEASE_WITHIN = 2.0
+"""Seconds for the drivers to release their hardware at the end."""
 
 
 def load_model(config: BoxConfig) -> Tree:
@@ -53,51 +60,63 @@ class Agent:
         self._clock = Clock(config.clock)
         self.tree = load_model(config)
         self._drivers = self._make_drivers()
-        self._points = bind(self.tree, config.points)
-        self._by_driver = self._group_points()
+        points = bind(self.tree, config.points)
+        self._measuring = Measuring(self.tree, points, self._drivers, self._clock, config.sample_every)
         self._processes = make_processes(self.tree, config.outputs, self._drivers)
+        for twice in self._processes.keys() & {bound.reference for bound in points}:
+            raise ConfigError(f"points: {twice} is an output: it shows what was switched, not a reading")
         self._settings = Settings(config.settings_file)
         self._server = Server(self.tree)
         self._housekeeping = Housekeeping(self.tree)
-        self._link = Link(config, self._request, self._server.peer_gone, self._server.link_lost)
+        self._link = Link(config, self.request, self._server.peer_gone, self._server.link_lost)
         self._replies: dict[int, asyncio.Future[Payload]] = {}
         self._before: dict[int, list[Payload]] = {}
         self._next_token = 0
         self._switching: set[asyncio.Task[None]] = set()
+        self._commanded: set[Reference] = set()
+        self._shown: dict[Reference, Value | None] = {}
         self._due = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""
         self._settings.restore(self.tree)
         self._housekeeping.start(self._clock.moment())
-        started: list[Driver] = []
+        taken: list[Driver] = []
+        processes: list[Process] = []
         try:
             for driver in self._drivers.values():
+                taken.append(driver)
                 await driver.start()
-                started.append(driver)
-            for process in self._processes.values():
-                await process.start()
-                self._show(process)
-            await self._sample_all()
-            self._link.start()
+            processes += self._processes.values()
+            await asyncio.gather(*(process.start() for process in processes))
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._sample(), self._watch_relays(), self._tick()):
-                    tasks.create_task(work)
+                self._measuring.start(tasks)
+                for process in processes:
+                    tasks.create_task(self._watch(process))
+                tasks.create_task(self._serve())
+                tasks.create_task(self._tick())
         finally:
-            await self._stop(started)
+            await self._stop(processes, taken)
 
-    async def _stop(self, started: Iterable[Driver]) -> None:
-        for task in self._switching:
-            task.cancel()
+    async def _stop(self, processes: Sequence[Process], drivers: Sequence[Driver]) -> None:
+        """All at once, so that one that hangs does not keep the others from their safe state."""
         try:
             async with asyncio.timeout(STOP_WITHIN):
-                for process in self._processes.values():
-                    await process.stop()
+                await asyncio.gather(*(process.stop() for process in processes))
         except TimeoutError:
             log.error("relays did not reach their safe states in time", seconds=STOP_WITHIN)
+        if self._switching:
+            await asyncio.wait(self._switching, timeout=RELEASE_WITHIN)
         await self._link.stop()
-        for driver in started:
-            await driver.stop()
+        try:
+            async with asyncio.timeout(RELEASE_WITHIN):
+                results = await asyncio.gather(*(one.stop() for one in drivers), return_exceptions=True)
+        except TimeoutError:
+            log.error("drivers did not release their hardware in time", seconds=RELEASE_WITHIN)
+            return
+        for result in results:
+            if isinstance(result, Exception):
+                log.error("a driver did not stop properly", reason=str(result))
 
     def _make_drivers(self) -> dict[str, Driver]:
         drivers: dict[str, Driver] = {}
@@ -110,43 +129,25 @@ class Agent:
                 raise ConfigError(f"drivers.{name}: {error}") from None
         return drivers
 
-    def _group_points(self) -> dict[str, list[BoundPoint]]:
-        grouped: dict[str, list[BoundPoint]] = defaultdict(list)
-        for bound in self._points:
-            source = bound.point.source
-            driver = self._drivers.get(source.driver)
-            if driver is None:
-                known = ", ".join(self._drivers) or "none"
-                raise ConfigError(f"points: {bound.reference}: no driver {source.driver}; there is {known}")
-            if source.name not in driver.readings():
-                known = ", ".join(sorted(driver.readings()))
-                raise ConfigError(f"points: {bound.reference}: {source} is unknown; it reads: {known}")
-            grouped[source.driver].append(bound)
-        return grouped
-
-    # --- measuring --------------------------------------------------------------------------------
-
-    async def _sample(self) -> None:
-        while True:
-            await asyncio.sleep(self._config.sample_every)
-            await self._sample_all()
-
-    async def _sample_all(self) -> None:
-        await asyncio.gather(*(self._sample_one(name) for name in self._by_driver))
-        moment = self._clock.moment()
-        self._housekeeping.refresh(moment, self._link.online, failing(self.tree, self._points))
-
-    async def _sample_one(self, driver: str) -> None:
-        bound_points = self._by_driver[driver]
-        names = sorted({bound.point.source.name for bound in bound_points})
-        samples: dict[str, Sample] = await self._drivers[driver].read(names)
-        time_quality = self._clock.moment().timestamp.quality
-        for bound in bound_points:
-            take(self.tree, bound, samples[bound.point.source.name], time_quality)
-
     # --- serving ----------------------------------------------------------------------------------
 
-    async def _request(self, peer: str, payload: Payload | MalformedPdu, octets: int) -> list[Payload]:
+    async def _serve(self) -> None:
+        """Be there for clients, and say how the box is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SAMPLES):
+                await self._measuring.first()
+        self._link.start()
+        while True:
+            failing = self._measuring.failing | {
+                str(reference): fault
+                for reference, process in self._processes.items()
+                if (fault := process.fault())
+            }
+            moment = self._clock.moment()
+            self._housekeeping.refresh(moment, self._link.online, failing, alarm=not self._settings.kept)
+            await asyncio.sleep(HOUSEKEEPING)
+
+    async def request(self, peer: str, payload: Payload | MalformedPdu, octets: int) -> list[Payload]:
         """Answer one request: what travels before the answer, then the answer."""
         self._next_token += 1
         token = self._next_token
@@ -194,11 +195,14 @@ class Agent:
         process = self._processes.get(switch.reference)
         cause: AddCause | None = AddCause.NOT_SUPPORTED
         if process is not None:
+            self._commanded.add(switch.reference)
             try:
                 cause = await process.command(switch.value)
-            except Exception:  # whatever a driver does, the client must get its answer
+            except Exception:  # whatever happens here, the client must get its answer
                 log.exception("control failed", reference=str(switch.reference))
                 cause = AddCause.BLOCKED_BY_PROCESS
+            finally:
+                self._commanded.discard(switch.reference)
         log.info(
             "control",
             reference=str(switch.reference),
@@ -207,7 +211,9 @@ class Agent:
             outcome="done" if cause is None else cause.text,
         )
         self._perform(self._server.switched(switch.key, cause, self._clock.moment()))
-        if process is not None and cause is not None:
+        if process is not None:
+            if cause is None:
+                self._shown[switch.reference] = switch.value
             self._show(process)
 
     async def _tick(self) -> None:
@@ -218,38 +224,49 @@ class Agent:
             self._perform(self._server.tick(now))
             at = self._server.next_tick()
             wait = LONGEST_WAIT if at is None else min(max(at - now, 0.0), LONGEST_WAIT)
-            try:
-                await asyncio.wait_for(self._due.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._due.wait()
 
     # --- outputs ----------------------------------------------------------------------------------
 
-    async def _watch_relays(self) -> None:
+    async def _watch(self, process: Process) -> None:
         while True:
+            # While a command is carried out the server shows its outcome, with the origin that it has.
+            if process.reference not in self._commanded:
+                self._show(process)
             await asyncio.sleep(RELAY_TICK)
-            for process in self._processes.values():
-                before = process.state()
-                await process.tick()
-                if process.state() != before:
-                    self._show(process)
+            await process.tick()
 
     def _show(self, process: Process) -> None:
         """The model says what the hardware has, also when nobody commanded it."""
-        state: Value | None = process.state()
-        quality = GOOD if state is not None else Quality.INVALID | Quality.FAILURE
-        mirrored: dict[tuple[str, ...], Value] = {("origin", "orCat"): int(OrCat.PROCESS)}
-        reference: Reference = process.reference
-        self.tree.update(reference, state, quality, self._clock.moment().timestamp, mirrored=mirrored)
+        reference, state = process.reference, process.state()
+        if reference in self._shown and self._shown[reference] == state:
+            return
+        self._shown[reference] = state
+        self.tree.update(
+            reference,
+            state,
+            GOOD if state is not None else NOT_CONNECTED,
+            self._clock.moment().timestamp,
+            mirrored={("origin", "orCat"): int(OrCat.PROCESS), ("origin", "orIdent"): b""},
+        )
 
 
 async def run(config: BoxConfig) -> None:
     """Run a box until SIGTERM or SIGINT. Raises ConfigError, DriverError before anything is switched."""
     agent = Agent(config)
     task = asyncio.create_task(agent.run())
+
+    def stop() -> None:
+        # Once: a second Ctrl-C must not cut short the way to the safe states.
+        if not task.cancelling():
+            task.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:

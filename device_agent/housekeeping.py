@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import structlog
 
@@ -14,7 +14,7 @@ from iec61850_model.values import GOOD
 
 log = structlog.get_logger()
 
-_OK, _WARNING = 1, 2
+_OK, _WARNING, _ALARM = 1, 2, 3
 _INTERNAL_CLOCK, _GLOBAL_AREA_CLOCK = 0, 2
 _HEALTHS = ("LD0/LLN0.Health", "MET/LLN0.Health", "HP/LLN0.Health", "LD0/LPHD1.PhyHealth")
 
@@ -24,7 +24,7 @@ class Housekeeping:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._failing: frozenset[str] = frozenset()
+        self._failing: Mapping[str, str] = {}
 
     def start(self, moment: Moment) -> None:
         """The values the model file gives hold from now on: they get the time of the start."""
@@ -36,21 +36,21 @@ class Housekeeping:
             if quality == GOOD:
                 self._tree.update(reference, value, quality, moment.timestamp)
         self._set("LD0/LTMS1.TmSrc", "kernel", moment)
-        self._set("LD0/LPHD1.Proxy", False, moment)
 
-    def refresh(self, moment: Moment, online: bool, failing: Sequence[str]) -> None:
-        """Follow link, clock and the wired points that have no usable value."""
+    def refresh(self, moment: Moment, online: bool, failing: Mapping[str, str], alarm: bool) -> None:
+        """Follow link, clock, the data objects that have no usable value (with the reason), and whether the
+        box itself cannot do its duty."""
         self._set("LD0/XmpLCCH1.ChLiv", online, moment)
         self._set("LD0/LTMS1.TmSyn", _GLOBAL_AREA_CLOCK if moment.synchronized else _INTERNAL_CLOCK, moment)
         self._set("LD0/BoxCALH1.GrWrn", bool(failing), moment)
+        self._set("LD0/BoxCALH1.GrAlm", alarm, moment)
         for health in _HEALTHS:
-            self._set(health, _WARNING if failing else _OK, moment)
-        now_failing = frozenset(failing)
-        for name in sorted(now_failing - self._failing):
-            log.warning("no usable value", reference=name)
-        for name in sorted(self._failing - now_failing):
+            self._set(health, _ALARM if alarm else _WARNING if failing else _OK, moment)
+        for name in failing.keys() - self._failing.keys():
+            log.warning("no usable value", reference=name, reason=failing[name])
+        for name in self._failing.keys() - failing.keys():
             log.info("usable again", reference=name)
-        self._failing = now_failing
+        self._failing = dict(failing)
 
     def _set(self, text: str, value: Value, moment: Moment) -> None:
         """A status keeps the time of its last change; a model without the data object goes without."""

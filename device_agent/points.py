@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_agent.config import ConfigError, Point
 from device_agent.drivers.base import Health, Sample
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.tree import Branch, NoSuchNode, Tree
-from iec61850_model.types import BasicType, Value, ValueRefused
-from iec61850_model.values import GOOD, FunctionalConstraint, Quality, Timestamp
+from iec61850_model.types import BasicType, Value
+from iec61850_model.values import GOOD, FunctionalConstraint, Quality, Timestamp, Validity
 
 FC = FunctionalConstraint
 
@@ -21,6 +21,10 @@ QUALITIES: Mapping[Health, Quality] = {
     Health.STALE: Quality.QUESTIONABLE | Quality.OLD_DATA,
 }
 """How a sample's health shows in the model (7-3, 6.2.1): invalid without a value, questionable if late."""
+
+WHOLE = ("integer", "unsigned")
+WIRABLE = (*WHOLE, "boolean", "floating-point")
+"""Kinds of value that a reading can become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,16 @@ class BoundPoint:
     def value(self, sample: Sample) -> Value | None:
         """The sample as the data object holds it; None if it has none.
 
-        Raises ValueRefused if the number does not fit the data object's type.
+        Raises ValueError (ValueRefused is one) or OverflowError if it does not fit the data object's type.
         """
         if sample.value is None:
             return None
         if self.type.tag == "boolean":
+            if sample.value not in (0, 1):
+                raise ValueError(f"{sample.value!r} is neither true nor false")
             return bool(sample.value)
         scaled = (sample.value * self.point.scale + self.point.offset) / self.unit
-        return round(scaled) if self.type.tag in ("integer", "unsigned") else scaled
+        return self.type.checked(round(scaled) if self.type.tag in WHOLE else scaled)
 
 
 def bind(tree: Tree, points: Mapping[str, Point]) -> list[BoundPoint]:
@@ -56,10 +62,34 @@ def _bind_one(tree: Tree, text: str, point: Point) -> BoundPoint:
         found, branch = tree.value_branch(reference)
         leaf = tree.value_leaf(reference)
     except NoSuchNode as error:
-        raise ConfigError(f"points: {error}") from None
+        raise ConfigError(f"points: {error}; {_what_there_is(tree, reference)}") from None
     if found.fc not in (FC.ST, FC.MX) or branch.leaf("q") is None:
         raise ConfigError(f"points: {text} is a setting, nothing is measured there")
+    if leaf.type.tag not in WIRABLE:
+        raise ConfigError(f"points: {text} holds a {leaf.type.name}: only numbers and booleans are measured")
+    if leaf.type.tag == "boolean" and (point.scale, point.offset) != (1, 0):
+        raise ConfigError(f"points: {text} is true or false: leave scale and offset out")
     return BoundPoint(reference, point, leaf.type, _counter_unit(tree, reference))
+
+
+def _what_there_is(tree: Tree, reference: Reference) -> str:
+    """The valid names where a reference went wrong."""
+    device = tree.devices.get(reference.ld)
+    if device is None:
+        return f"there is no {reference.ld}; it has: {', '.join(tree.devices)}"
+    if reference.ln not in device.nodes:
+        known = ", ".join(f"{device.name}/{ln}" for ln in device.nodes)
+        return f"there is no {reference.ld}/{reference.ln}; it has: {known}"
+    here = (Reference(device.name, reference.ln, path) for path in device.nodes[reference.ln].cdcs)
+    return f"there are: {', '.join(str(one) for one in here if _holds_value(tree, one))}"
+
+
+def _holds_value(tree: Tree, reference: Reference) -> bool:
+    try:
+        tree.read(reference)
+    except NoSuchNode:
+        return False
+    return True
 
 
 def parse_reference(text: str, where: str) -> Reference:
@@ -80,30 +110,19 @@ def _counter_unit(tree: Tree, reference: Reference) -> float:
     return float(leaf.value) if leaf and isinstance(leaf.value, float) and leaf.value > 0 else 1.0
 
 
-def take(tree: Tree, bound: BoundPoint, sample: Sample, time_quality: int) -> None:
+def take(tree: Tree, bound: BoundPoint, sample: Sample, time_quality: int) -> str:
     """Put a sample into the model as one update of value, quality and time.
 
-    A measurand's time is that of the measurement; a status keeps the time of its last change (7-3, 6.2.2).
+    A measurand's time is that of its measurement; a status, and what cannot be measured, keeps the time of
+    its last change (7-3, 6.2.2). Returns why there is no usable value, and nothing if there is one.
     """
-    quality = QUALITIES[sample.health]
-    time = Timestamp.from_unix(sample.time, time_quality)
+    quality, reason = QUALITIES[sample.health], sample.reason
     try:
         value = bound.value(sample)
-        if value is not None:
-            value = bound.type.checked(value)
-    except (ValueRefused, ValueError, OverflowError):
-        value, quality = None, QUALITIES[Health.OUT_OF_RANGE]
+    except (ValueError, OverflowError) as error:
+        value, quality, reason = None, QUALITIES[Health.OUT_OF_RANGE], str(error)
     old_value, old_quality, _ = tree.read(bound.reference)
     unchanged = old_quality == quality and (value is None or old_value == value)
-    if unchanged and bound.type.tag != "floating-point":
-        return
-    tree.update(bound.reference, value, quality, time)
-
-
-def failing(tree: Tree, points: Iterable[BoundPoint]) -> list[str]:
-    """The wired data objects that have no usable value now."""
-    return [
-        str(bound.reference)
-        for bound in points
-        if int(tree.read(bound.reference)[1]) & int(Quality.QUESTIONABLE) == int(Quality.INVALID)
-    ]
+    if not unchanged or (value is not None and bound.type.tag == "floating-point"):
+        tree.update(bound.reference, value, quality, Timestamp.from_unix(sample.time, time_quality))
+    return (reason or sample.health.value) if quality.validity is Validity.INVALID else ""
