@@ -1,0 +1,90 @@
+"""Lets in so many stanzas of each sender, so that none can take the hub from the others. I/O-free."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from hub.addresses import Jid
+from hub.limits import Outstanding, Share, Shares
+from hub.roster import Roster
+from hub.stanzas import Stanza
+
+MAX_DEFERRED = 10_000
+"""Presence stanzas put off because their sender changes too often: the last one of each such sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sender may ask for; see hub.yaml, section limits."""
+
+    provider: Share = field(default=Share(rate=1_000, burst=4_000))
+    """Requests of a provider: the country's largest fan-out in minutes, a full router's half in the long run."""
+    box: Share = field(default=Share(rate=20, burst=200))
+    """Answers and reports of a box, which has no use for more than a few a second."""
+    stranger: Share = field(default=Share(rate=10, burst=50))
+    """Stanzas of a domain none of whose accounts the roster knows."""
+    presence: Share = field(default=Share(rate=0.2, burst=10))
+    """Presence changes of one account."""
+    outstanding: int = 2_000
+    """Requests of a provider without an answer."""
+
+
+class Verdict(enum.StrEnum):
+    """What to do with a stanza."""
+
+    PASS = "pass"  # noqa: S105  not a password
+    RATE = "rate"
+    OUTSTANDING = "outstanding"
+    LATER = "presence"
+
+
+class Gate:
+    """Counts what each sender asks for; time is passed in."""
+
+    def __init__(self, limits: Limits, roster: Roster) -> None:
+        self._roster = roster
+        self._provider = Shares(limits.provider)
+        self._box = Shares(limits.box)
+        self._stranger = Shares(limits.stranger)
+        self._presence = Shares(limits.presence)
+        self._outstanding = Outstanding(limits.outstanding)
+        self._deferred: dict[str, Stanza] = {}
+
+    def admit(self, stanza: Stanza, now: float) -> Verdict:
+        """Count a stanza of any kind; PASS, or which limit it is over."""
+        bare = Jid.parse(stanza.sender).bare
+        if self._roster.provider_of_jid(bare) is not None:
+            shares, name = self._provider, bare
+        elif self._roster.heat_pump_of_box(bare) is not None:
+            shares, name = self._box, bare
+        else:
+            shares, name = self._stranger, bare.rpartition("@")[2]
+        if stanza.kind == "presence" and shares is not self._stranger:
+            return self._admit_presence(stanza, now)
+        return Verdict.PASS if shares.take(name, now) else Verdict.RATE
+
+    def asked(self, provider: str, heat_pump: str, stanza_id: str, now: float) -> Verdict:
+        """A request is about to be forwarded; PASS, or the provider waits for too many answers."""
+        free = self._outstanding.asked(provider, (heat_pump, stanza_id), now)
+        return Verdict.PASS if free else Verdict.OUTSTANDING
+
+    def answered(self, provider: str, heat_pump: str, stanza_id: str) -> None:
+        """The answer to a request has come."""
+        self._outstanding.answered(provider, (heat_pump, stanza_id))
+
+    def due(self, now: float) -> list[Stanza]:
+        """The presence that was put off and may be taken now: of each sender the last; about once a second."""
+        ready = [sender for sender in self._deferred if self._presence.take(sender, now)]
+        for shares in (self._provider, self._box, self._stranger, self._presence):
+            shares.sweep(now)
+        return [self._deferred.pop(sender) for sender in ready]
+
+    def _admit_presence(self, stanza: Stanza, now: float) -> Verdict:
+        """What changes too often is put off, never lost: the last word of a sender must count."""
+        waits = stanza.sender in self._deferred
+        if not waits and self._presence.take(stanza.sender, now):
+            return Verdict.PASS
+        if waits or len(self._deferred) < MAX_DEFERRED:
+            self._deferred[stanza.sender] = stanza
+        return Verdict.LATER
