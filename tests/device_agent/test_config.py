@@ -200,7 +200,7 @@ def test_a_password_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
 @pytest.mark.parametrize("text", ["", "\n", "one\ntwo\n", "x" * 1025])
 def test_a_password_file_without_one_password(tmp_path: Path, text: str) -> None:
     password(tmp_path, text)
-    with pytest.raises(ConfigError, match="password_file: .* in one line") as caught:
+    with pytest.raises(ConfigError, match=r"password_file: .* in one line") as caught:
         BoxConfig.load(written(tmp_path)).connection()
     assert "two" not in str(caught.value)
 
@@ -212,7 +212,7 @@ def test_a_password_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> No
 
 def test_a_password_file_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "password").mkdir(mode=0o700)
-    with pytest.raises(ConfigError, match="password_file: .* cannot be read"):
+    with pytest.raises(ConfigError, match=r"password_file: .* cannot be read"):
         BoxConfig.load(written(tmp_path)).connection()
 
 

@@ -144,7 +144,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timers: Timers) -> Wo
     (tmp_path / "password").write_text("secret")
     (tmp_path / "password").chmod(0o600)
     (tmp_path / "box.yaml").write_text(
-        f"jid: box1@boxes.example.org\npassword_file: password\nhub: {HUB}\nmodel: m\ndrivers: {{}}\npoints: {{}}\n"
+        f"jid: box1@boxes.example.org\npassword_file: password\nhub: {HUB}\nmodel: m\n"
+        "drivers: {}\npoints: {}\n"
     )
     monkeypatch.setattr(link_module, "Connection", Wire)
     monkeypatch.setattr(link_module, "asyncio", SimpleNamespace(get_running_loop=lambda: timers))
