@@ -15,6 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from hub.audit.entry import OPERATOR_CHAIN
+from hub.gate import BOX_SHARE, OUTSTANDING, PROVIDER_SHARE, Limits
+from hub.limits import Share
 
 CONFIG_NAME = "hub.yaml"
 CONFIG_VARIABLE = "HPHUB_CONFIG"
@@ -103,6 +105,31 @@ class PresenceSection(_Section):
     pace: int = Field(default=200, ge=1, le=MAX_PRESENCE_PACE, description="stanzas per second")
 
 
+class LimitsSection(_Section):
+    """What one sender may ask for: stanzas a second in the long run, and at once."""
+
+    provider_rate: float = Field(default=PROVIDER_SHARE.rate, gt=0)
+    provider_burst: float = Field(default=PROVIDER_SHARE.burst, ge=1)
+    provider_outstanding: int = Field(default=OUTSTANDING, ge=1)
+    box_rate: float = Field(default=BOX_SHARE.rate, gt=0)
+    box_burst: float = Field(default=BOX_SHARE.burst, ge=1)
+
+    def limits(self) -> Limits:
+        """The limits the gate works by."""
+        return Limits(
+            provider=Share(self.provider_rate, self.provider_burst),
+            box=Share(self.box_rate, self.box_burst),
+            outstanding=self.provider_outstanding,
+        )
+
+
+class ProbeSection(_Section):
+    """Where /health, /ready and /metrics are served; a port of 0 serves nothing."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=0, ge=0, le=65535)
+
+
 class HubConfig(_Section):
     """The whole of hub.yaml."""
 
@@ -113,6 +140,8 @@ class HubConfig(_Section):
     databases: DatabasesSection = Field(default_factory=DatabasesSection)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     presence: PresenceSection = PresenceSection()
+    limits: LimitsSection = LimitsSection()
+    probe: ProbeSection = ProbeSection()
 
     @classmethod
     def load(cls, path: Path) -> HubConfig:

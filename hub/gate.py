@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hub.addresses import Jid
 from hub.limits import Outstanding, Share, Shares
@@ -14,20 +14,27 @@ MAX_DEFERRED = 10_000
 """Presence stanzas put off because their sender changes too often: the last one of each such sender."""
 
 
+PROVIDER_SHARE = Share(rate=1_000, burst=4_000)
+"""Requests of a provider: in the long run half of what one router carries."""
+BOX_SHARE = Share(rate=20, burst=200)
+"""Answers and reports of a box, which has no use for more than a few a second."""
+STRANGER_SHARE = Share(rate=10, burst=50)
+"""Stanzas of a domain none of whose accounts the roster knows."""
+PRESENCE_SHARE = Share(rate=0.2, burst=10)
+"""Presence changes of one account."""
+OUTSTANDING = 2_000
+"""Requests of a provider without an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one sender may ask for; see hub.yaml, section limits."""
+    """What one sender may ask for; hub.yaml, section limits."""
 
-    provider: Share = field(default=Share(rate=1_000, burst=4_000))
-    """Requests of a provider: the country's largest fan-out in minutes, a full router's half in the long run."""
-    box: Share = field(default=Share(rate=20, burst=200))
-    """Answers and reports of a box, which has no use for more than a few a second."""
-    stranger: Share = field(default=Share(rate=10, burst=50))
-    """Stanzas of a domain none of whose accounts the roster knows."""
-    presence: Share = field(default=Share(rate=0.2, burst=10))
-    """Presence changes of one account."""
-    outstanding: int = 2_000
-    """Requests of a provider without an answer."""
+    provider: Share = PROVIDER_SHARE
+    box: Share = BOX_SHARE
+    stranger: Share = STRANGER_SHARE
+    presence: Share = PRESENCE_SHARE
+    outstanding: int = OUTSTANDING
 
 
 class Verdict(enum.StrEnum):
@@ -74,7 +81,7 @@ class Gate:
         self._outstanding.answered(provider, (heat_pump, stanza_id))
 
     def due(self, now: float) -> list[Stanza]:
-        """The presence that was put off and may be taken now: of each sender the last; about once a second."""
+        """What was put off and may be taken now, of each sender the last; call it about once a second."""
         ready = [sender for sender in self._deferred if self._presence.take(sender, now)]
         for shares in (self._provider, self._box, self._stranger, self._presence):
             shares.sweep(now)

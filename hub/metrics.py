@@ -23,6 +23,8 @@ class Counts:
     """Not sent: link down, server too slow, queue full."""
     audit_written: int = 0
     audit_failed: int = 0
+    audit_failing: bool = False
+    """The last entry could not be written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterable
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -14,11 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub import logs
 from hub.addresses import Addresses
-from hub.audit import AuditEntry, AuditError, AuditKind, AuditLog, RefusalCounter
+from hub.audit import AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
+from hub.gate import Gate, Verdict
+from hub.metrics import Counts, HubCollector, Snapshot, registry_of
 from hub.pacing import Pacer
 from hub.presence import Effect, Emit, Keep, LinkState, PresenceBoard
+from hub.probe import Probe
 from hub.registry import (
     NotFound,
     PresenceState,
@@ -32,8 +36,9 @@ from hub.registry import (
     set_presence,
 )
 from hub.roster import Roster
-from hub.router import ANSWERS, Outcome, Routed, Router
-from hub.stanzas import Condition, Stanza, error
+from hub.router import Router
+from hub.stanzas import Stanza
+from hub.traffic import Traffic
 
 log = structlog.get_logger()
 
@@ -44,8 +49,10 @@ HEARTBEAT = 1.0
 MAX_BLIND = 4.0
 """Seconds after its last sign of life from which a router lets nothing through and tells nobody of presence:
 below the 5 s after which the operator's commands no longer wait for it."""
-MAX_IN_HAND = 5_000
-"""Stanzas that wait for the audit; above, senders are told to wait."""
+TICK = 1.0
+"""Seconds between two looks at what became due."""
+MAX_HANG = 10.0
+"""Seconds without a tick after which the process is not healthy: nothing of ours blocks for one."""
 KEEP_EVERY = 0.2
 """Seconds between two writings of link states."""
 
@@ -56,23 +63,22 @@ class RouterProcess:
     def __init__(self, config: HubConfig, registry: Registry, audit: AuditLog) -> None:
         self._config = config
         self._registry = registry
-        self._audit = audit
         self._roster = Roster()
         addresses = Addresses(config.domain)
-        self._router = Router(addresses, self._roster)
         self._board = PresenceBoard(addresses, self._roster)
-        self._refusals = RefusalCounter()
+        self._gate = Gate(config.limits.limits(), self._roster)
+        self._counts = Counts()
+        router = Router(addresses, self._roster)
+        self._traffic = Traffic(router, self._gate, audit, self._counts, self._send)
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._link.on_up.append(lambda: self._perform(self._board.start(time.time())))
         self._link.on_down.append(self._down)
         self._pacer = Pacer(config.presence.pace, self._send_paced)
-        self._in_hand: set[asyncio.Task[None]] = set()
-        self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._to_keep: dict[str, tuple[LinkState, float]] = {}
         self._beat = 0.0
         self._stopped = False
-        self._dropped = 0
+        self._loop_lag, self._ticked = 0.0, time.monotonic()
 
     async def run(self) -> None:
         """Route until cancelled."""
@@ -97,10 +103,7 @@ class RouterProcess:
             await self._close()
 
     async def _close(self) -> None:
-        if self._in_hand:
-            await asyncio.wait(self._in_hand, timeout=HEARTBEAT)
-        for entry in self._refusals.drain(time.time()):
-            await self._write(entry)
+        await self._traffic.finish(time.time(), HEARTBEAT)
         self._perform(self._board.stop(time.time()))
         await self._keep_now()
         await self._registry.run(leave_router, self._config.router_name)
@@ -112,67 +115,24 @@ class RouterProcess:
         stanza = Stanza.of(element)
         if self._blind(now):
             self._stop_all()
+        verdict = self._gate.admit(stanza, now)
+        if verdict is not Verdict.PASS:
+            self._traffic.over_limit(verdict, stanza)
+            return
         if stanza.kind == "presence":
             if not self._stopped:
+                self._counts.stanzas["presence", "taken"] += 1
                 self._perform(self._board.handle(stanza, now))
             return
-        if self._stopped or len(self._in_hand) >= MAX_IN_HAND:
-            self._dropped += 1
-            if stanza.type not in ANSWERS:  # a report too: the box keeps what bounces
-                wait = Condition.RESOURCE_CONSTRAINT
-                self._send(error(stanza.kind, stanza.id, stanza.to, stanza.sender, wait))
-            return
-        routed = self._router.route(stanza, now)
-        _log(routed, stanza)
-        pair = (stanza.sender, stanza.to)
-        before = self._last_of.get(pair)
-        entries = self._entries(routed, now)
-        if not entries and before is None:
-            self._send(routed.xml)
-            return
-        task = asyncio.create_task(self._write_and_send(entries, routed, before))
-        self._in_hand.add(task)
-        self._last_of[pair] = task
-        task.add_done_callback(lambda done: self._done(pair, done))
-
-    def _entries(self, routed: Routed, now: float) -> tuple[AuditEntry, ...]:
-        if routed.audit is None:
-            return ()
-        if routed.audit.kind is AuditKind.REFUSAL:
-            return self._refusals.refused(routed.audit, now)
-        return (routed.audit,)
-
-    async def _write_and_send(
-        self, entries: Iterable[AuditEntry], routed: Routed, before: asyncio.Task[None] | None
-    ) -> None:
-        """Audit first; and never overtake an earlier stanza of the same pair (RFC 6120, 10.1)."""
-        written = [await self._write(entry) for entry in entries]
-        if before is not None:
-            await asyncio.wait({before})
-        self._send(routed.xml if all(written) else routed.instead)
-
-    async def _write(self, entry: AuditEntry) -> bool:
-        try:
-            await self._audit.append(entry)
-        except AuditError as failed:
-            log.error("audit could not be written", reason=str(failed), service=entry.service)
-            return False
-        return True
-
-    def _done(self, pair: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
-        if self._last_of.get(pair) is task:
-            del self._last_of[pair]
-        if not task.cancelled() and task.exception():
-            log.error("a stanza could not be routed", exc_info=task.exception())
+        self._traffic.take(stanza, now, in_force=not self._stopped)
 
     def _send(self, xml: str) -> None:
         if not xml:
             return
         try:
             self._link.send(xml)
-        except (LinkDown, LinkFull):
-            self._dropped += 1
+        except (LinkDown, LinkFull) as lost:
+            self._counts.dropped["link down" if isinstance(lost, LinkDown) else "server too slow"] += 1
 
     def _send_paced(self, emit: Emit) -> bool:
         try:
@@ -193,7 +153,7 @@ class RouterProcess:
                 case Emit() if not self._link.up:
                     pass  # when it is up again, everybody is asked and told anew
                 case Emit(paced=True):
-                    self._dropped += not self._pacer.put(effect)
+                    self._counts.dropped["queue full"] += not self._pacer.put(effect)
                 case Emit(xml):
                     self._send(xml)
                 case Keep(heat_pump, state, since):
@@ -235,7 +195,7 @@ class RouterProcess:
             try:
                 changed = await self._look()
                 if changed or time.time() - self._beat >= HEARTBEAT:
-                    await self._settle()
+                    await self._traffic.settle()
                     beat = time.time()
                     name, revision = self._config.router_name, self._roster.revision
                     await self._registry.run(acknowledge, name, revision, beat)
@@ -271,35 +231,64 @@ class RouterProcess:
             self._stopped = False
             self._perform(self._board.start(time.time()))
 
-    async def _settle(self) -> None:
-        """Let what was judged by the earlier roster go its way before the new one is said to be in force."""
-        if self._in_hand:
-            await asyncio.wait(set(self._in_hand))
-
     async def _clock(self) -> None:
+        before = self._lost()
+        clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(1.0)
+            due = clock() + TICK
+            await asyncio.sleep(TICK)
+            self._loop_lag, self._ticked = clock() - due, time.monotonic()
             now = time.time()
             if not self._blind(now):
                 self._perform(self._board.tick(now))
-            if self._dropped:
-                log.warning("stanzas were dropped or told to wait", count=self._dropped, link=self._link.up)
-                self._dropped = 0
-            for entry in self._refusals.due(now):
-                await self._write(entry)
+            for stanza in self._gate.due(now):
+                self._perform(self._board.handle(stanza, now))
+            self._report(before)
+            before = self._lost()
+            await self._traffic.tick(now)
 
+    # --- what is told of it ------------------------------------------------------------------------
 
-def _log(routed: Routed, stanza: Stanza) -> None:
-    write = log.info if routed.outcome is Outcome.REFUSED else log.debug
-    write(
-        routed.outcome.value,
-        heat_pump=routed.heat_pump,
-        provider=routed.provider,
-        service=routed.service,
-        stanza_id=stanza.id,
-        sender=stanza.sender if routed.outcome is Outcome.REFUSED else None,
-        reason=routed.reason,
-    )
+    def _lost(self) -> Counter[str]:
+        return self._counts.dropped + self._counts.over_limit
+
+    def _report(self, before: Counter[str]) -> None:
+        new = self._lost() - before
+        if new:
+            log.warning(
+                "stanzas were dropped or told to wait", **{key.replace(" ", "_"): new[key] for key in new}
+            )
+
+    def snapshot(self) -> Snapshot:
+        """The state now, for Prometheus; called from the probe's thread, so it only reads."""
+        return Snapshot(
+            link_up=self._link.up,
+            roster_revision=self._roster.revision,
+            heat_pumps=len(self._roster.heat_pumps),
+            providers=len(self._roster.providers),
+            presence=Counter(state.value for state in self._board.states.copy().values()),
+            provider_sessions=sum(map(len, self._board.sessions.copy().values())),
+            in_hand=len(self._traffic),
+            paced=len(self._pacer),
+            loop_lag=self._loop_lag,
+            counts=self._counts,
+        )
+
+    def unhealthy(self) -> list[str]:
+        """Why the process should be restarted: its event loop hangs."""
+        late = time.monotonic() - self._ticked
+        return [f"the event loop has not moved for {late:.0f} s"] if late > MAX_HANG else []
+
+    def unready(self) -> list[str]:
+        """Why requests cannot be served now."""
+        wrong = self.unhealthy()
+        if not self._link.up:
+            wrong.append("no link to the XMPP server")
+        if self._blind(time.time()):
+            wrong.append("the registry cannot be written")
+        if self._counts.audit_failing:
+            wrong.append("the audit cannot be written")
+        return wrong
 
 
 async def run(config: HubConfig) -> None:
@@ -309,12 +298,29 @@ async def run(config: HubConfig) -> None:
     try:
         audit = await AuditLog.open(config.databases.audit, config.router_name)
         try:
-            await _until_signalled(RouterProcess(config, registry, audit).run())
+            process = RouterProcess(config, registry, audit)
+            probe = _start_probe(config, process)
+            try:
+                await _until_signalled(process.run())
+            finally:
+                if probe is not None:
+                    probe.stop()
         finally:
             await audit.close()
     finally:
         await registry.close()
     log.info("hub has stopped")
+
+
+def _start_probe(config: HubConfig, process: RouterProcess) -> Probe | None:
+    if not config.probe.port:
+        return None
+    collector = HubCollector(config.router_name, process.snapshot)
+    address = (config.probe.host, config.probe.port)
+    probe = Probe(address, registry_of(collector), process.unhealthy, process.unready)
+    probe.start()
+    log.info("probe", host=config.probe.host, port=probe.port)
+    return probe
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:

@@ -46,6 +46,20 @@ databases:
 # debug, info, warning or error
 log_level: info
 
+# What one sender may ask for, so that none can take the hub from the others: stanzas a second in the long
+# run, and at once. Above that he is told to wait (resource-constraint).
+limits:
+  provider_rate: 1000
+  provider_burst: 4000
+  provider_outstanding: 2000
+  box_rate: 20
+  box_burst: 200
+
+# /health, /ready and /metrics (Prometheus) over HTTP, for this machine only; 0 serves nothing.
+probe:
+  host: 127.0.0.1
+  port: 0
+
 presence:
   # After its start the hub asks every box for its presence: this many a second.
   pace: 200
