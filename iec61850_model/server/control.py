@@ -199,13 +199,16 @@ class Controls:
         return _last_appl_error(client, oper, command, cause)
 
     def due(self, now: float) -> list[Effect]:
-        """Start what was to be carried out by ``now``."""
+        """Start what was to be carried out by ``now``; what is more than MAX_AGE late is dropped, for nobody
+        expects it any more (a stalled box, a clock set forward).
+        """
         effects: list[Effect] = []
         for state in self._objects.values():
             if state.pending is None or state.pending.at.unix > now or state.executing is not None:
                 continue
             command, state.pending = state.pending, None
-            effects += self._execute(command, state, object())[1]
+            if now - command.at.unix <= MAX_AGE:
+                effects += self._execute(command, state, object())[1]
         return effects
 
     def next_due(self) -> float | None:

@@ -384,6 +384,16 @@ def test_one_object_has_one_time_activated_operate_pending(box: Box) -> None:
     assert len([effect for effect in box.wait(60) if isinstance(effect, Switch)]) == 2
 
 
+@pytest.mark.parametrize(("late", "runs"), [(MAX_AGE, True), (MAX_AGE + 1, False)])
+def test_what_could_not_run_in_its_time_is_dropped(box: Box, late: float, runs: bool) -> None:
+    box.operate(BLOCK, box.oper(ON, at=NOON + 5))
+    effects = box.wait(5 + late)
+    assert [type(effect) for effect in effects] == ([Switch] if runs else [])
+    assert box.server.next_tick() is None
+    box.carried_out(effects)
+    assert written(box.operate(BLOCK, box.oper(ON, number=2, at=NOON + 100))) == OK
+
+
 def test_what_is_due_waits_for_what_is_executing(box: Box) -> None:
     box.operate(BLOCK, box.oper(ON, at=NOON + 5))
     executing = box.operate(BLOCK, box.oper(OFF, number=2))
