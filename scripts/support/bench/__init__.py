@@ -1,0 +1,1 @@
+"""``scripts/bench``: how fast the hub's parts are, beside a floor measured in the same run."""

@@ -1,0 +1,70 @@
+"""Operates to very many heat pumps, all answered, beside the same through the relay."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from iec61850_model.mms import xer
+from support.bench import messages
+from support.bench.calling import Caller
+from support.bench.component import connect
+from support.bench.filling import heat_pump_id
+from support.bench.numbers import middle
+from support.bench.processes import CpuMeter
+from support.bench.router import bottleneck
+from support.bench.world import FLOOR, HUB, PROVIDER, PROVIDERS, ServerName, World, running
+
+OPERATES = 10_000
+"""Addresses that are operated once each."""
+WINDOW = 1_000
+"""Operates on their way at once."""
+AIM = 1.5
+"""The router may take this many times the floor's time."""
+LONGEST = 300.0
+"""Seconds after which no more are sent: the measurement has failed then."""
+
+
+def run(server: ServerName, runs: int, operates: int = OPERATES) -> dict[str, Any]:
+    """Operate every heat pump once, ``runs`` times, floor and router in turn."""
+    with running(server, operates) as world:
+        return asyncio.run(_measure(world, runs, operates))
+
+
+async def _measure(world: World, runs: int, operates: int) -> dict[str, Any]:
+    caller = Caller()
+    component = await connect(PROVIDERS, world.secret, world.provider_port, caller.take)
+    caller.write = component.write
+    taken: dict[str, list[float]] = {FLOOR: [], HUB: []}
+    busy: list[dict[str, float]] = []
+    for _ in range(runs):
+        for domain in (FLOOR, HUB):
+            meter = CpuMeter(world.pids)
+            sample = await caller.measure(_operates(domain, operates), WINDOW, LONGEST)
+            if len(sample.latencies) != operates:
+                raise AssertionError(f"{len(sample.latencies)} of {operates} operates were answered")
+            taken[domain].append(sample.seconds)
+            if domain == HUB:
+                busy.append(meter.busy())
+    ratio = median(taken[HUB]) / median(taken[FLOOR])
+    cores = middle(busy)
+    return {
+        "server": world.server_version,
+        "operates": operates,
+        "floor_seconds": median(taken[FLOOR]),
+        "hub_seconds": median(taken[HUB]),
+        "ratio": ratio,
+        "met": ratio <= AIM,
+        "cores": cores,
+        "bottleneck": bottleneck(cores),
+    }
+
+
+def _operates(domain: str, count: int) -> Iterator[tuple[bytes, bytes, bytes]]:
+    inner = xer.encode_payload(messages.operate_request(time.time()))
+    for number in range(count):
+        to = f"{heat_pump_id(number)}@{domain}/IEC"
+        yield b'<iq type="set" id="', b'"', f' from="{PROVIDER}/desk1" to="{to}">{inner}</iq>'.encode()

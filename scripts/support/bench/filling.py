@@ -1,0 +1,88 @@
+"""A registry of any size, written straight into its tables: the operator's commands would take hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, insert, update
+from sqlalchemy.orm import DeclarativeBase
+
+from hub.registry.models import GrantRow, HeatPumpRow, NameKind, NameRow, ProviderRow, RevisionRow
+from hub.registry.rights import stored_rights
+from hub.roster import Right
+
+ROWS_AT_ONCE = 10_000
+"""Rows of one INSERT."""
+PRIME = 7_919
+"""Steps through the heat pumps so that one provider's are spread over all of them."""
+
+
+def heat_pump_id(number: int) -> str:
+    """Id of a heat pump."""
+    return f"hp{number:06d}"
+
+
+def box_local(number: int) -> str:
+    """Local part of its box's address."""
+    return f"box{number:06d}"
+
+
+def pairs(heat_pumps: int, providers: int, grants: int) -> Iterator[tuple[int, int]]:
+    """(provider, heat pump) of each grant, numbered from 0; none twice while there are enough pairs."""
+    for number in range(grants):
+        lap, position = divmod(number, heat_pumps)
+        heat_pump = position * PRIME % heat_pumps
+        yield (heat_pump + lap) % providers, heat_pump
+
+
+def fill(
+    database: Path, *, boxes: str, provider_jid: Callable[[int], str], heat_pumps: int, providers: int,
+    grants: int,
+) -> None:  # fmt: skip
+    """Write heat pumps, providers and grants of all rights into an empty registry."""
+    rights = stored_rights(Right)
+    stamp = {"revision": 1, "created": 0.0, "removed_at": None}
+    tables: list[tuple[type[DeclarativeBase], Iterator[dict[str, Any]]]] = [
+        (
+            NameRow,
+            ({"id": heat_pump_id(n), "kind": NameKind.HEAT_PUMP.value} for n in range(heat_pumps)),
+        ),
+        (NameRow, ({"id": f"sp{n:03d}", "kind": NameKind.PROVIDER.value} for n in range(providers))),
+        (
+            HeatPumpRow,
+            (
+                {"pk": n + 1, "id": heat_pump_id(n), "box": f"{box_local(n)}@{boxes}", "note": "", **stamp}
+                for n in range(heat_pumps)
+            ),
+        ),
+        (
+            ProviderRow,
+            (
+                {"pk": n + 1, "id": f"sp{n:03d}", "jid": provider_jid(n), "name": "", **stamp}
+                for n in range(providers)
+            ),
+        ),
+        (
+            GrantRow,
+            (
+                {
+                    "provider_pk": provider + 1, "heat_pump_pk": heat_pump + 1, "rights": rights, "scope": "",
+                    "valid_from": None, "until": None, "purpose": "", "ground": "", "giver": "bench",
+                    "created": 0.0, "revoked_at": None, "revision": 1,
+                }
+                for provider, heat_pump in pairs(heat_pumps, providers, grants)
+            ),
+        ),
+    ]  # fmt: skip
+    engine = create_engine(f"sqlite:///{database}")
+    try:
+        with engine.begin() as connection:
+            for table, rows in tables:
+                while handful := list(islice(rows, ROWS_AT_ONCE)):
+                    connection.execute(insert(table), handful)
+            connection.execute(update(RevisionRow).values(value=1))
+    finally:
+        engine.dispose()

@@ -1,0 +1,76 @@
+"""Results for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def shown(results: dict[str, Any]) -> str:
+    """The results as lines of text."""
+    conditions = results["conditions"]
+    lines = [
+        f"{conditions['at']}  {conditions['cores']} cores, Python {conditions['python']}, "
+        f"load before {conditions['load_before']:.1f}, "
+        f"{conditions['runs']} runs of {conditions['seconds']:g} s"
+    ]
+    for name, write in (
+        ("codec", _codec), ("router", _router), ("fanout", _fanout), ("decision", _decision),
+    ):  # fmt: skip
+        if name in results:
+            lines += ["", name, *write(results[name])]
+    return "\n".join(lines)
+
+
+def _met(result: dict[str, Any]) -> str:
+    return "met" if result["met"] else "NOT MET"
+
+
+def _codec(result: dict[str, Any]) -> list[str]:
+    return [
+        f"  {name:15} {one['octets']:6} octets {one['microseconds']:8.1f} us, floor "
+        f"{one['floor_microseconds']:8.1f} us, ratio {one['ratio']:.2f} ({_met(one)})"
+        for name, one in result.items()
+    ]
+
+
+def _router(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for by_load in result.values():
+        lines.append(f"  {by_load['server']}")
+        for name, one in by_load.items():
+            if not isinstance(one, dict):
+                continue
+            lines += [
+                f"    {name:14} {_path(one['hub'])}",
+                f"    {'floor':>14} {_path(one['floor'])}",
+                f"    {'':14} p50 ratio {one['p50_ratio']:.2f}, throughput {one['throughput_ratio']:.2f}"
+                f" ({_met(one)}); busiest: {_busy(one)}",
+            ]
+    return lines
+
+
+def _path(one: dict[str, float]) -> str:
+    return f"p50 {one['p50_ms']:7.2f} ms  p99 {one['p99_ms']:7.2f} ms  {one['per_second']:6.0f} /s"
+
+
+def _busy(one: dict[str, Any]) -> str:
+    cores: dict[str, float] = one["cores"]
+    in_order = sorted(cores.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{name} {share:.2f}" for name, share in in_order) + " cores"
+
+
+def _fanout(result: dict[str, Any]) -> list[str]:
+    return [
+        f"  {one['server']:18} {one['operates']} operates {one['hub_seconds']:6.2f} s, floor "
+        f"{one['floor_seconds']:6.2f} s, ratio {one['ratio']:.2f} ({_met(one)}); busiest: {_busy(one)}"
+        for one in result.values()
+    ]
+
+
+def _decision(result: dict[str, Any]) -> list[str]:
+    decision, start = result["decision"], result["start"]
+    return [
+        f"  {result['heat_pumps']} heat pumps, {result['providers']} providers, {result['grants']} grants",
+        f"  decision {decision['microseconds']:.1f} us ({_met(decision)})",
+        f"  start    {start['seconds']:.1f} s, {start['peak_octets'] / 1e6:.0f} MB ({_met(start)})",
+    ]
