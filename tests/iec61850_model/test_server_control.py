@@ -390,7 +390,8 @@ def test_what_could_not_run_in_its_time_is_dropped(box: Box, late: float, runs: 
     effects = box.wait(5 + late)
     assert [type(effect) for effect in effects] == ([Switch] if runs else [])
     assert box.server.next_tick() is None
-    box.carried_out(effects)
+    if runs:
+        box.carried_out(effects)
     assert written(box.operate(BLOCK, box.oper(ON, number=2, at=NOON + 100))) == OK
 
 
