@@ -1,0 +1,287 @@
+"""The router's promise: it never fails, lets through only what a grant covers, and tells no real address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError, XMLParser, fromstring
+from xml.sax.saxutils import quoteattr
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from hub.addresses import Addresses
+from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
+from hub.router import Outcome, Routed, Router
+from hub.stanzas import Stanza
+from iec61850_model.mms.carrier import Carrier, carriers, is_request
+from iec61850_model.mms.pdu import Payload, Pdu
+from iec61850_model.mms.xer import MalformedPdu, decode_payload, encode_payload
+from support.fuzz_case import Broken, Step
+from support.fuzz_codec import comparable
+from support.fuzz_mutations import damaged
+from support.fuzz_permissions import permitted
+from support.fuzz_seeds import NOW, answer, request, valid
+
+HUB = "hub.example.org"
+ALL = frozenset(Right)
+HEAT_PUMPS = {f"hp{number:04d}": f"box{number:04d}@boxes.example.org" for number in range(4)}
+PROVIDERS = {
+    "agg7": "control@aggregator.example",
+    "heat": "heat@seller.example",
+    "mon": "reader@monitor.example",
+    "none": "nobody@stranger.example",
+}
+GRANTS = (
+    Grant(1, "agg7", "hp0000", ALL),
+    Grant(2, "agg7", "hp0001", frozenset({Right.READ}), ("MET/*",)),
+    Grant(3, "agg7", "hp0001", frozenset({Right.CONTROL}), ("HP/EvuGGIO1.SPCSO1",), 0.0, NOW + 30),
+    Grant(4, "heat", "hp0000", frozenset({Right.READ}), ("HP/RlyGGIO1.*",)),
+    Grant(5, "heat", "hp0001", frozenset({Right.SETTINGS}), valid_from=NOW - 10, until=NOW + 10),
+    Grant(6, "heat", "hp0002", ALL, valid_from=0.0, until=NOW),
+    Grant(7, "mon", "hp0003", frozenset({Right.READ})),
+    Grant(8, "mon", "hp0002", frozenset({Right.FILES, Right.HISTORY, Right.SCHEDULE})),
+    Grant(9, "mon", "hp0000", ALL, valid_from=NOW + 1),
+)
+RESOURCES = (
+    *("desk1", "IEC", "", "a/b", "a@b", "<&>\"'", "é" * 500, "\U0001f525", "x" * 1023, "hp0000@" + HUB, " "),
+)
+IDS = ("1", "", "a-2", "<&>\"'", "\n", "x" * 5_000, "é", "hp0000")
+TYPES = ("get", "set", "result", "error", "normal", "", "chat", "headline", "groupchat", "GET", "odd", "<")
+CONDITIONS = ("item-not-found", "gone", "redirect", "odd", "text", "service-unavailable")
+ODD_SENDERS = (
+    *("", HUB, "evil@elsewhere.example/x", "box9999@boxes.example.org/IEC", "box0000@boxes.example.org"),
+    *(
+        "box0000@boxes.example.org/other",
+        "control@aggregator.example",
+        "agg7@hub.example.org/desk1",
+        "@/",
+        "/",
+    ),
+)
+ODD_RECEIVERS = (
+    *("", HUB, f"{HUB}/x", f"@{HUB}", f"hp9999@{HUB}/IEC", f"hp0000@{HUB}", f"hp0000@{HUB}/other"),
+    *(
+        f"HP0000@{HUB}/IEC",
+        f"agg7@{HUB}/desk1",
+        f"hp0000@{HUB}/IEC/IEC",
+        f"other@{HUB}/desk1",
+        "hp0000@x/IEC",
+    ),
+)
+NS = "jabber:component:accept"
+STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+
+
+class HubRouter:
+    """``Router.route`` over a roster with several providers, heat pumps and grants."""
+
+    name = "router"
+
+    def __init__(self) -> None:
+        roster = Roster()
+        roster.apply(
+            Changes(
+                1,
+                tuple(HeatPump(id_, box) for id_, box in HEAT_PUMPS.items()),
+                tuple(Provider(id_, jid) for id_, jid in PROVIDERS.items()),
+                GRANTS,
+            )
+        )
+        self._router = Router(Addresses(HUB), roster)
+
+    def episode(self, random: Random) -> list[Step]:
+        """One stanza; addresses, payload and the stanza itself are odd now and then."""
+        octets = _stanza(random)
+        return [Step.of(damaged(random, octets) if random.random() < 0.1 else octets)]
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Route; raises Broken, or what the router must not raise."""
+        for step in steps:
+            element = _received(step.octets)
+            if element is None:
+                continue
+            stanza = Stanza.of(element)
+            if stanza.kind in ("iq", "message"):
+                check(stanza, self._router.route(stanza, NOW))
+
+
+def _received(octets: bytes) -> Element | None:
+    """A stanza as it comes out of a stream's parser, or None: then the stream would have ended."""
+    parser: XMLParser = DefusedXMLParser(forbid_dtd=True)
+    try:
+        parser.feed(octets)
+        element: Element = parser.close()
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None
+    return element
+
+
+# --- stanzas --------------------------------------------------------------------------------------
+
+
+def _stanza(random: Random) -> bytes:
+    """A stanza that is in order, but for one or two things now and then."""
+    pair = random.choice(GRANTS)
+    stanza = _from_box(random, pair) if random.random() < 0.35 else _from_provider(random, pair)
+    inner = b"".join(stanza.inner * random.choice((1, 2))) if random.random() < 0.03 else stanza.inner[0]
+    odd = {"type": TYPES, "id": IDS, "from": ODD_SENDERS, "to": ODD_RECEIVERS}
+    attributes = {"type": stanza.type, "id": "a-1", "from": stanza.sender, "to": stanza.to}
+    for name in random.choices([*odd], k=random.choice((0, 0, 1, 2))):
+        attributes[name] = random.choice(odd[name])
+    if random.random() < 0.03:
+        del attributes[random.choice([*attributes])]
+    head = "".join(f" {name}={quoteattr(text)}" for name, text in attributes.items())
+    return f'<{stanza.kind} xmlns="{NS}"{head}>'.encode() + inner + f"</{stanza.kind}>".encode()
+
+
+class _Made(NamedTuple):
+    kind: str
+    type: str
+    sender: str
+    to: str
+    inner: list[bytes]
+
+
+def _from_provider(random: Random, pair: Grant) -> _Made:
+    sender = f"{PROVIDERS[pair.provider]}/{random.choice(RESOURCES)}"
+    to = f"{pair.heat_pump}@{HUB}/IEC"
+    if random.random() < 0.1:
+        return _Made("message", "error", sender, to, [_error(random, [*PROVIDERS.values()])])
+    asked = request(random)
+    inner = _written(random, asked)
+    return _Made("iq", carriers(asked)[0].value, sender, to, [inner, valid(random)])
+
+
+def _from_box(random: Random, pair: Grant) -> _Made:
+    sender = f"{HEAT_PUMPS[pair.heat_pump]}/IEC"
+    to = f"{pair.provider}@{HUB}/{random.choice(RESOURCES)}"
+    if random.random() < 0.3:
+        kind = random.choice(("iq", "message"))
+        return _Made(kind, "error", sender, to, [_error(random, [*HEAT_PUMPS.values()])])
+    said = answer(random)
+    kind, type_ = ("message", "normal") if carriers(said)[0] is Carrier.MESSAGE else ("iq", "result")
+    return _Made(kind, type_, sender, to, [_written(random, said), valid(random)])
+
+
+def _written(random: Random, pdu: Pdu) -> bytes:
+    if random.random() < 0.05:
+        return random.choice((b'<ping xmlns="urn:xmpp:ping"/>', b'<query xmlns="urn:x"/>', b"text", b""))
+    octets = encode_payload(Payload(pdu, random.choice((None, None, "1:1", "1")))).encode()
+    return damaged(random, octets) if random.random() < 0.35 else octets
+
+
+def _error(random: Random, addresses: Sequence[str]) -> bytes:
+    """An error that says where it was made, as servers write them."""
+    address, condition = random.choice(addresses), random.choice(CONDITIONS)
+    inside = f'<{condition} xmlns="{STANZAS}">{address}</{condition}>'
+    text = f'<text xmlns="{STANZAS}">{address} is away</text>'
+    echo = encode_payload(Payload(request(random))) if random.random() < 0.3 else ""
+    error = f'<error by="{address}" type="{random.choice(TYPES[:6])}">{inside}{text}</error>'
+    return (echo + error).encode()
+
+
+# --- what must hold -------------------------------------------------------------------------------
+
+
+def check(asked: Stanza, routed: Routed) -> None:
+    """Judge what the router did with a stanza; raises Broken."""
+    outcome = routed.outcome
+    if outcome is Outcome.DROPPED:
+        if routed.xml or routed.instead:
+            raise Broken("something dropped is sent", routed.xml[:150])
+        return
+    if not routed.xml:
+        raise Broken("nothing is sent", outcome)
+    for xml in filter(None, (routed.xml, routed.instead)):
+        sent = _sent(xml)
+        if sent.kind != asked.kind or sent.id != asked.id:
+            raise Broken("kind or id is not the one asked", xml[:150])
+        if sent.to == asked.sender and sent.sender == asked.to:
+            _check_back(asked, sent, outcome, forwards=xml is routed.xml)
+        elif outcome is not Outcome.FORWARDED:
+            raise Broken("an answer goes to somebody else", f"{sent.to} instead of {asked.sender}")
+        else:
+            _check_forwarded(asked, sent)
+
+
+def _sent(xml: str) -> Stanza:
+    try:
+        element = fromstring(xml)  # noqa: S314  # the router wrote it
+    except ParseError as error:
+        raise Broken("what is sent is not XML", f"{error}: {xml[:150]}") from None
+    if set(element.attrib) - {"type", "id", "from", "to"} or (element.text or "").strip():
+        raise Broken("what is sent holds more than was judged", xml[:150])
+    return Stanza.of(element)
+
+
+def _check_back(asked: Stanza, sent: Stanza, outcome: Outcome, *, forwards: bool) -> None:
+    """An answer of the hub itself."""
+    if forwards and outcome is Outcome.FORWARDED:
+        raise Broken("something is forwarded to its sender", asked.sender)
+    if asked.type in ("result", "error"):
+        raise Broken("an answer is answered", f"{asked.type} from {asked.sender}")
+    if outcome is Outcome.ANSWERED:
+        if sent.type != "result" or sent.children:
+            raise Broken("the hub's own answer is not empty", sent.type)
+        return
+    _check_bare_error(sent)
+
+
+def _check_bare_error(sent: Stanza) -> None:
+    if sent.type != "error" or len(sent.children) != 1:
+        raise Broken("an error holds more than its error", f"{sent.type}, {len(sent.children)} children")
+    error = sent.children[0]
+    inside = list(error)
+    plain = error.tag == "error" and set(error.attrib) == {"type"} and len(inside) == 1
+    if not plain or not inside[0].tag.startswith(f"{{{STANZAS}}}") or len(inside[0]) or inside[0].attrib:
+        raise Broken("an error says more than its condition", sent.sender)
+    if any((one.text or one.tail or "").strip() for one in (error, inside[0])):
+        raise Broken("an error says more than its condition", sent.sender)
+
+
+def _check_forwarded(asked: Stanza, sent: Stanza) -> None:
+    bare, _, resource = asked.sender.partition("/")
+    local = asked.to.partition("/")[0].rpartition("@")[0]
+    boxes = {box: id_ for id_, box in HEAT_PUMPS.items()}
+    from_box = bare in boxes
+    provider = local if from_box else next((id_ for id_, jid in PROVIDERS.items() if jid == bare), "")
+    heat_pump = boxes[bare] if from_box else local
+    live = [one for one in GRANTS if (one.provider, one.heat_pump) == (provider, heat_pump) and one.live(NOW)]
+    if not live:
+        raise Broken("forwarded without a grant", f"{asked.sender} to {asked.to}")
+    if from_box:
+        _, _, far = asked.to.partition("/")
+        expected = (f"{heat_pump}@{HUB}/IEC", PROVIDERS[provider] + (f"/{far}" if far else ""))
+    else:
+        alias = f"{provider}@{HUB}" + (f"/{resource}" if resource else "")
+        expected = (alias, f"{HEAT_PUMPS[heat_pump]}/IEC")
+    if (sent.sender, sent.to) != expected:
+        raise Broken("a wrong address is shown", f"{(sent.sender, sent.to)} instead of {expected}")
+    if sent.type == "error":
+        _check_bare_error(sent)
+        return
+    payload = _judged(asked, sent)
+    if is_request(payload.pdu) == from_box:
+        raise Broken("a request from a box, or an answer to one", type(payload.pdu).__name__)
+    if Carrier(sent.type or "normal") not in carriers(payload.pdu):
+        raise Broken("a PDU in the wrong stanza", f"{type(payload.pdu).__name__} in {sent.type}")
+    if not from_box and not permitted(payload.pdu, live):
+        raise Broken("forwarded although no grant covers it", f"{payload.pdu!r:.200}")
+
+
+def _judged(asked: Stanza, sent: Stanza) -> Payload:
+    """The one payload, the same strictly read before and after, and written without anything else."""
+    if len(sent.children) != 1 or len(asked.children) != 1:
+        raise Broken("not one payload", f"{len(asked.children)} in, {len(sent.children)} out")
+    try:
+        before, after = (decode_payload(one.children[0], strict=True) for one in (asked, sent))
+    except MalformedPdu as malformed:
+        raise Broken("forwarded although it is malformed", str(malformed)) from None
+    if comparable(before) != comparable(after):
+        raise Broken("forwarded something else than it judged", f"{before!r:.100} {after!r:.100}")
+    plain = fromstring(encode_payload(before))  # noqa: S314  # the codec wrote it
+    if sum(1 for _ in plain.iter()) != sum(1 for _ in sent.children[0].iter()):
+        raise Broken("forwarded more than it judged", f"{before!r:.100}")
+    return before
