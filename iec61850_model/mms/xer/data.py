@@ -123,12 +123,11 @@ _ENCODERS: dict[Tag, Callable[[DataValue], str]] = {
 # --- decoding --------------------------------------------------------------------------------------
 
 
-def read_data(element: Element, reader: Reader, depth: int = 0) -> Data:
-    """Read a value from its element (the one inside Data).
+def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Data:
+    """Read a value from its element (the one inside Data) and that one's name.
 
     Raises MalformedPdu.
     """
-    name = reader.name(element)
     if name in ("structure", "array"):
         if depth >= MAX_NESTING:
             raise MalformedPdu(
@@ -140,7 +139,7 @@ def read_data(element: Element, reader: Reader, depth: int = 0) -> Data:
         for child in element:
             if reader.name(child) != "Data":
                 raise MalformedPdu(f"{name} holds {shown(child.tag)} where Data is to stand")
-            parts.append(read_data(reader.choice(child)[1], reader, depth + 1))
+            parts.append(read_data(*reader.choice(child), reader, depth + 1))
         return Data(cast("Tag", name), tuple(parts))
     if name == "mMSString":
         return Data("mMSString", _read_mms_string(element, reader))

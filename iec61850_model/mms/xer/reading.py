@@ -10,6 +10,7 @@ from iec61850_model.mms.pdu import RejectReason
 
 NS82 = "http://www.iec.ch/61850/2018/SCSM_8_2"
 _IN_NS82 = f"{{{NS82}}}"
+_NAME_STARTS = len(_IN_NS82)
 
 MAX_INTEGER_DIGITS = 20
 """Digits of the largest 64-bit integer; longer text is refused before it is turned into a number."""
@@ -51,7 +52,7 @@ class Reader:
         """Local name; strict reading insists on the 8-2 namespace."""
         tag = element.tag
         if tag.startswith(_IN_NS82):
-            return tag[len(_IN_NS82) :]
+            return tag[_NAME_STARTS:]
         if self.strict:
             raise MalformedPdu(f"element {shown(tag)} is not in the namespace of 8-2")
         return tag.rpartition("}")[2]
@@ -100,12 +101,20 @@ class Reader:
         return fields
 
     def choice(self, element: Element, attributes: Collection[str] = ()) -> tuple[str, Element]:
-        """The one child of a CHOICE, whatever its name."""
-        self.check_plain(element, attributes)
-        self.check_no_text(element)
+        """The one child of a CHOICE, whatever its name.
+
+        Half of all elements are read here, so what is seldom wrong is asked for without a call.
+        """
+        if element.attrib:
+            self.check_plain(element, attributes)
         if len(element) != 1:
+            self.check_no_text(element)
             raise MalformedPdu(f"{shown(element.tag)} holds {len(element)} elements where one is to stand")
-        return self.name(element[0]), element[0]
+        child = element[0]
+        if element.text or child.tail:
+            self.check_no_text(element)
+        tag = child.tag
+        return tag[_NAME_STARTS:] if tag.startswith(_IN_NS82) else self.name(child), child
 
     def items(self, element: Element, name: str, limit: int) -> list[Element]:
         """Children of a SEQUENCE OF, all of one name, at most ``limit``."""
@@ -122,7 +131,8 @@ class Reader:
 
     def text(self, element: Element) -> str:
         """Text of an element that has no children."""
-        self.check_plain(element)
+        if element.attrib:
+            self.check_plain(element)
         if len(element):
             raise MalformedPdu(f"{shown(element.tag)} holds elements where text is to stand")
         return element.text or ""

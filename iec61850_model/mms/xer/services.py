@@ -120,7 +120,7 @@ def _read_write(element: Element, reader: Reader) -> WriteRequest:
     fields = reader.fields(element, ("variableAccessSpecification", "listOfData"))
     access, values = _needed(fields, "variableAccessSpecification", "listOfData")
     data = tuple(
-        read_data(reader.choice(item)[1], reader) for item in reader.items(values, "Data", MAX_VARIABLES)
+        read_data(*reader.choice(item), reader) for item in reader.items(values, "Data", MAX_VARIABLES)
     )
     return WriteRequest(read_access(access, reader), data)
 
@@ -221,7 +221,7 @@ def read_results(element: Element, reader: Reader) -> tuple[AccessResult, ...]:
 
 def _read_result(way: str, element: Element, reader: Reader) -> AccessResult:
     if way == "success":
-        return read_data(reader.choice(element)[1], reader)
+        return read_data(*reader.choice(element), reader)
     if way == "failure":
         return _read_access_error(element, reader)
     raise MalformedPdu(f"{shown(way)} is neither success nor failure")
