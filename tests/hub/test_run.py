@@ -224,6 +224,12 @@ async def test_a_revoked_grant_is_in_force_when_the_router_says_so(hub_: Hub) ->
     assert hub_.link.count("HpGGIO1") == 0
 
 
+async def test_what_was_there_at_the_start_is_asked_once(hub_: Hub) -> None:
+    await until(lambda: hub_.link.count("<presence") >= 2)
+    await asyncio.sleep(0.2)
+    assert (hub_.link.count(f'to="{BOX}"'), hub_.link.count("<presence")) == (1, 2)
+
+
 async def test_while_the_link_is_down_nothing_is_queued_and_nobody_is_offline(hub_: Hub) -> None:
     hub_.link.say("presence", "", BOX, DOMAIN)
     hub_.link.disconnect()
