@@ -196,6 +196,10 @@ class Channel:
         if not self._accepts(sender):
             self._refuse(sender, identity, "cancel", "service-unavailable")
             return
+        if len(element) != 1:
+            # An iq carries one payload (RFC 6120, 8.2.3): of two there is no saying which one is meant.
+            self._refuse(sender, identity, "modify", "bad-request")
+            return
         decoded = _decoded(body)
         if isinstance(decoded, Payload) and not (
             is_request(decoded.pdu) and any(carrier == type_ for carrier in carriers(decoded.pdu))
