@@ -93,7 +93,8 @@ class Box:
 
     async def request(self, peer: str, payload: Payload) -> Payload:
         xml = encode_payload(payload)
-        answers = await self.agent.request(PEER, decode_payload(parse(xml)), len(xml))
+        async with asyncio.timeout(PATIENCE):
+            answers = await self.agent.request(PEER, decode_payload(parse(xml)), len(xml))
         self.last_answer = [decode_payload(parse(encode_payload(one))) for one in answers]
         for ahead in self.last_answer[:-1]:
             self.client.receive(peer, ahead)
@@ -131,7 +132,8 @@ class Box:
         finally:
             if not task.done():
                 task.cancel()
-                await asyncio.wait({task})
+                await asyncio.wait({task}, timeout=PATIENCE)
+            assert task.done(), "the box does not end"
 
 
 @pytest.fixture

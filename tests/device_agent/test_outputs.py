@@ -91,7 +91,8 @@ async def test_after_a_failed_write_the_relay_goes_back_to_its_safe_state(
     process = relay(tree, board)
     await process.start()
     board.broken["evu"] = error
-    assert await process.command(True) is BLOCKED
+    async with asyncio.timeout(5):
+        assert await process.command(True) is BLOCKED
     await settle()
     assert board.writes == [("evu", False), ("evu", True), ("evu", False)]
     assert process.state() is None and process.fault()
