@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -44,14 +44,38 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Write a heat pump's link state to the registry."""
+    """Write a heat pump's link state to the registry. ``silent``: nothing was heard, which is weaker."""
 
     heat_pump: str
     state: LinkState
     since: float
+    silent: bool = False
 
 
-Effect: TypeAlias = Emit | Keep
+@dataclass(frozen=True, slots=True)
+class KeepSession:
+    """Write to the registry that a provider's session came (told of presence by this router) or went."""
+
+    provider: str
+    session: str
+    there: bool
+
+
+Effect: TypeAlias = Emit | Keep | KeepSession
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What other routers heard: link states, and every session with its provider.
+
+    ``told_elsewhere``: the sessions that another router tells of presence. ``anew``: all that was known had
+    been given up in between, so a session that is missing has not gone.
+    """
+
+    states: tuple[tuple[str, LinkState], ...]
+    sessions: tuple[tuple[str, str], ...]
+    told_elsewhere: frozenset[str]
+    anew: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +83,7 @@ class PresenceBoard:
     """Link states of all heat pumps and sessions of all providers.
 
     ``followers`` are chat clients that subscribed to one heat pump: (provider, heat pump) and the provider's
-    bare JID.
+    bare JID. ``elsewhere``: sessions that another router tells.
     """
 
     addresses: Addresses
@@ -67,6 +91,7 @@ class PresenceBoard:
     states: dict[str, LinkState] = field(default_factory=dict)
     sessions: dict[str, set[str]] = field(default_factory=dict)
     followers: dict[tuple[str, str], str] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
     _asked: dict[str, float] = field(default_factory=dict)
     _bounds: list[tuple[float, str, str]] = field(default_factory=list)
 
@@ -132,6 +157,30 @@ class PresenceBoard:
         effects += [self._hub_presence(one.jid) for one in changes.providers]
         return effects
 
+    def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
+        """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
+        effects: list[Effect] = []
+        for id_, state in learned.states:
+            if id_ in unwritten:
+                continue
+            if state is not LinkState.UNKNOWN:
+                self._asked.pop(id_, None)
+            if self.states.get(id_) is not state:
+                self.states[id_] = state
+                effects += self._tell_all(id_, now)
+        there = {session for _, session in learned.sessions}
+        for provider, known in self.sessions.items():
+            for session in [one for one in known if one not in there and one not in unwritten]:
+                known.discard(session)
+                if not learned.anew and session not in self.elsewhere:
+                    effects += self._gone(provider, session, now)
+        for provider, session in learned.sessions:
+            if session not in unwritten:
+                self.sessions.setdefault(provider, set()).add(session)
+        kept = {one for one in self.elsewhere if one in unwritten}
+        self.elsewhere = kept | {one for one in learned.told_elsewhere if one not in unwritten}
+        return effects
+
     def tick(self, now: float) -> list[Effect]:
         """Time went on: grants began or ended, boxes did not answer."""
         effects: list[Effect] = []
@@ -144,7 +193,7 @@ class PresenceBoard:
         silent = [id_ for id_, asked in self._asked.items() if now - asked >= ANSWER_WITHIN]
         for id_ in silent:
             del self._asked[id_]
-            effects += self._set(id_, LinkState.OFFLINE, now)
+            effects += self._set(id_, LinkState.OFFLINE, now, silent=True)
         return effects
 
     # --- boxes ------------------------------------------------------------------------------------
@@ -160,14 +209,16 @@ class PresenceBoard:
         self._asked.pop(heat_pump.id, None)
         return self._set(heat_pump.id, state, now)
 
-    def _set(self, id_: str, state: LinkState, now: float) -> list[Effect]:
+    def _set(self, id_: str, state: LinkState, now: float, *, silent: bool = False) -> list[Effect]:
         if self.states.get(id_) is state:
             return []
         self.states[id_] = state
-        effects: list[Effect] = [Keep(id_, state, now)]
-        for provider in self.roster.providers_of(id_, now):
-            effects += self._tell(provider, id_)
-        return effects
+        return [Keep(id_, state, now, silent), *self._tell_all(id_, now)]
+
+    def _tell_all(self, id_: str, now: float) -> list[Emit]:
+        if self.states[id_] is LinkState.UNKNOWN:
+            return []  # nobody is told of that
+        return [emit for one in self.roster.providers_of(id_, now) for emit in self._tell(one, id_)]
 
     def _ask(self, heat_pump: HeatPump, now: float) -> list[Effect]:
         effects = self._set(heat_pump.id, LinkState.UNKNOWN, now)
@@ -179,6 +230,7 @@ class PresenceBoard:
     def _forget_all(self) -> None:
         self.sessions.clear()
         self.followers.clear()
+        self.elsewhere.clear()
         self._asked.clear()
 
     # --- providers --------------------------------------------------------------------------------
@@ -186,20 +238,31 @@ class PresenceBoard:
     def _provider(self, provider: str, type_: str, session: str, now: float) -> list[Effect]:
         sessions = self.sessions.setdefault(provider, set())
         if type_ == "" and (session in sessions or len(sessions) < MAX_SESSIONS):
+            is_told = session in sessions and session not in self.elsewhere
             sessions.add(session)
-            return [
-                effect
+            self.elsewhere.discard(session)
+            told: list[Effect] = [
+                emit
                 for id_ in self.roster.heat_pumps_of(provider, now)
-                for effect in self._presence_of(id_, session)
+                for emit in self._presence_of(id_, session)
             ]
-        if type_ in ("unavailable", "error") and session in sessions:
+            return told if is_told else [KeepSession(provider, session, True), *told]
+        if type_ in ("unavailable", "error"):
+            went = KeepSession(provider, session, False)
+            if session not in sessions:
+                return [went]  # the router that tells it has perhaps not written it yet
             sessions.discard(session)
-            return [
-                self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
-                for id_ in self.roster.heat_pumps_of(provider, now)
-                if self.states.get(id_) is LinkState.ONLINE
-            ]
+            self.elsewhere.discard(session)
+            return [went, *self._gone(provider, session, now)]
         return []
+
+    def _gone(self, provider: str, session: str, now: float) -> list[Emit]:
+        """Tell the boxes that a session of a provider is gone: its associations end."""
+        return [
+            self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
+            for id_ in self.roster.heat_pumps_of(provider, now)
+            if self.states.get(id_) is LinkState.ONLINE
+        ]
 
     def _about(
         self, provider: Provider | None, type_: str, sender: Jid, id_: str, now: float
@@ -228,8 +291,11 @@ class PresenceBoard:
         return []
 
     def _tell(self, provider: str, id_: str) -> Iterable[Emit]:
-        told = [*self.sessions.get(provider, ()), *self._following(provider, id_)]
+        told = [*self._told_here(provider), *self._following(provider, id_)]
         return [emit for one in told for emit in self._presence_of(id_, one)]
+
+    def _told_here(self, provider: str) -> list[str]:
+        return [one for one in self.sessions.get(provider, ()) if one not in self.elsewhere]
 
     def _following(self, provider: str, id_: str) -> tuple[str, ...]:
         follower = self.followers.get((provider, id_))
@@ -262,7 +328,7 @@ class PresenceBoard:
         provider, id_ = pair
         public = self.addresses.heat_pump(id_)
         effects: list[Effect] = []
-        for session in self.sessions.get(provider, ()):
+        for session in self._told_here(provider):
             effects.append(Emit(stanza("presence", "unavailable", "", public, session)))
             effects.append(self._alias_gone(provider, session, heat_pump.box))
         for follower in self._following(provider, id_):

@@ -21,20 +21,10 @@ from hub.config import HubConfig
 from hub.gate import Gate, Verdict
 from hub.metrics import Counts, HubCollector, Snapshot, registry_of
 from hub.pacing import Pacer
-from hub.presence import Effect, Emit, Keep, LinkState, PresenceBoard
+from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
+from hub.presence_sharing import SharedPresence
 from hub.probe import Probe
-from hub.registry import (
-    NotFound,
-    PresenceState,
-    Registry,
-    acknowledge,
-    changes_since,
-    current_revision,
-    enter_router,
-    leave_router,
-    mark_all_unknown,
-    set_presence,
-)
+from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import Roster
 from hub.router import Router
 from hub.stanzas import Stanza
@@ -43,7 +33,7 @@ from hub.traffic import Traffic
 log = structlog.get_logger()
 
 POLL = 0.05
-"""Seconds between two looks at the registry's revision (microseconds each; DESIGN section 4)."""
+"""Seconds between two looks whether the registry was written (microseconds each; DESIGN section 4)."""
 HEARTBEAT = 1.0
 """Seconds between two signs of life of this router in the registry."""
 MAX_BLIND = 4.0
@@ -53,8 +43,6 @@ TICK = 1.0
 """Seconds between two looks at what became due."""
 MAX_HANG = 10.0
 """Seconds without a tick after which the process is not healthy: nothing of ours blocks for one."""
-KEEP_EVERY = 0.2
-"""Seconds between two writings of link states."""
 
 
 class RouterProcess:
@@ -72,20 +60,20 @@ class RouterProcess:
         self._traffic = Traffic(router, self._gate, audit, self._counts, self._send)
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
-        self._link.on_up.append(lambda: self._perform(self._board.start(time.time())))
+        self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
+        self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
         self._pacer = Pacer(config.presence.pace, self._send_paced)
-        self._to_keep: dict[str, tuple[LinkState, float]] = {}
         self._beat = 0.0
+        self._version = 0
         self._stopped = False
         self._loop_lag, self._ticked = 0.0, time.monotonic()
 
     async def run(self) -> None:
         """Route until cancelled."""
         beat = time.time()
-        await self._registry.run(enter_router, self._config.router_name, beat)
+        await self._shared.enter(beat)
         self._beat = beat
-        await self._registry.run(mark_all_unknown, time.time())
         await self._look()
         log.info(
             "router starts",
@@ -97,7 +85,8 @@ class RouterProcess:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._link.run(), self._pacer.run(), self._watch(), self._keep(), self._clock()):
+                parts = (self._link, self._pacer, self._shared)
+                for work in (*(part.run() for part in parts), self._watch(), self._clock()):
                     tasks.create_task(work)
         finally:
             await self._close()
@@ -105,8 +94,7 @@ class RouterProcess:
     async def _close(self) -> None:
         await self._traffic.finish(time.time(), HEARTBEAT)
         self._perform(self._board.stop(time.time()))
-        await self._keep_now()
-        await self._registry.run(leave_router, self._config.router_name)
+        await self._shared.leave()
 
     # --- stanzas ----------------------------------------------------------------------------------
 
@@ -156,35 +144,16 @@ class RouterProcess:
                     self._counts.dropped["queue full"] += not self._pacer.put(effect)
                 case Emit(xml):
                     self._send(xml)
-                case Keep(heat_pump, state, since):
-                    self._to_keep[heat_pump] = (state, since)
+                case Keep(heat_pump, state):
+                    self._shared.keep(effect)
                     log.info("presence", heat_pump=heat_pump, state=state.value)
+                case KeepSession():
+                    self._shared.keep(effect)
 
     def _down(self) -> None:
+        self._shared.link_down()
         self._pacer.clear()
         self._perform(self._board.stop(time.time()))
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_EVERY)
-            try:
-                await self._keep_now()
-            except SQLAlchemyError as failed:
-                log.error("link states could not be written", reason=str(failed))
-
-    async def _keep_now(self) -> None:
-        if not self._to_keep:
-            return
-        kept = dict(self._to_keep)
-        async with self._registry.transaction() as session:
-            for heat_pump, (state, since) in kept.items():
-                try:
-                    await session.run_sync(set_presence, heat_pump, PresenceState(state.value), "IEC", since)
-                except NotFound:
-                    continue  # removed meanwhile
-        for heat_pump, written in kept.items():
-            if self._to_keep.get(heat_pump) == written:
-                del self._to_keep[heat_pump]
 
     # --- roster -----------------------------------------------------------------------------------
 
@@ -208,11 +177,15 @@ class RouterProcess:
                 readable = False
 
     async def _look(self) -> bool:
+        version = self._registry.version()
+        if version and version == self._version:
+            return False
         revision = await self._registry.read(current_revision)
         changed = revision != self._roster.revision
         if changed:
             changes = await self._registry.read(changes_since, self._roster.revision)
             self._perform(self._board.change(changes, time.time()))
+        self._version = version
         return changed
 
     def _blind(self, now: float) -> bool:
@@ -229,7 +202,7 @@ class RouterProcess:
         if self._stopped and not self._blind(time.time()):
             log.warning("stanzas are let through again")
             self._stopped = False
-            self._perform(self._board.start(time.time()))
+            self._shared.ask_again()
 
     async def _clock(self) -> None:
         before = self._lost()

@@ -1,17 +1,28 @@
-"""Who is online, shared by all routers. Nothing here is a change of the roster, so no revision is taken."""
+"""Who is online, shared by all routers. Nothing here is a change of the roster: presence counts for itself.
+
+Each router writes what it hears and takes over what the others heard. A provider's session is told of
+presence by the router that heard it last.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from hub.registry.lookup import get_heat_pump, get_provider
-from hub.registry.models import HeatPumpRow, PresenceRow, PresenceState, ProviderRow, ProviderSessionRow
+from hub.registry.models import (
+    HeatPumpRow,
+    PresenceRevisionRow,
+    PresenceRow,
+    PresenceState,
+    ProviderRow,
+    ProviderSessionRow,
+)
 
-MAX_SESSIONS = 100
-"""Sessions kept of one provider: each is told of every presence, and a server could make up any number."""
+IDS_AT_ONCE = 500
+"""Ids in one query: SQLite takes some 32,000 parameters at most, and 999 where it is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,72 +36,143 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A box's link state as a router heard it at ``since``. ``silent``: it heard nothing, which is weaker."""
+
+    state: PresenceState
+    since: float
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSession:
-    """A full JID under which a provider is online since ``since`` (seconds since 1970 UTC)."""
+    """A full JID under which a provider is online, and the router that tells it of presence."""
 
     provider: str
     jid: str
-    since: float
+    router: str
 
 
-def set_presence(session: Session, heat_pump: str, state: PresenceState, resource: str, now: float) -> bool:
-    """Note a box's link state; True if it is another one than before. Raises NotFound for no heat pump."""
-    pk = get_heat_pump(session, heat_pump).pk
-    row = session.get(PresenceRow, pk)
-    if row is None:
-        session.add(PresenceRow(heat_pump_pk=pk, state=state.value, since=now, resource=resource))
-        return True
-    row.resource = resource
-    if row.state == state:
-        return False
-    row.state, row.since = state.value, now
-    return True
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all routers together know: link states that changed, and every session.
+
+    ``epoch``: if it is another one than before, all that was known had been given up in between.
+    """
+
+    revision: int
+    epoch: int
+    states: tuple[Presence, ...]
+    sessions: tuple[ProviderSession, ...]
+
+
+_KEEP_STATE = text(
+    "INSERT INTO presence (heat_pump_pk, state, since, resource, revision)"
+    " SELECT pk, :state, :since, :resource, :revision FROM heat_pump WHERE id = :id AND removed_at IS NULL"
+    " ON CONFLICT (heat_pump_pk) DO UPDATE"
+    " SET state = excluded.state, since = excluded.since, resource = excluded.resource,"
+    " revision = excluded.revision"
+    " WHERE presence.since <= excluded.since AND presence.state <> excluded.state"
+    " AND (presence.state = 'unknown' OR NOT :silent)"
+)
+_KEEP_SESSION = text(
+    "INSERT INTO provider_session (jid, provider_pk, since, router)"
+    " SELECT :jid, pk, :since, :router FROM provider WHERE id = :provider AND removed_at IS NULL"
+    " ON CONFLICT (jid) DO UPDATE SET router = excluded.router"
+)
 
 
 def presence(session: Session) -> list[Presence]:
     """The link state of every box that was ever seen, by heat pump id."""
-    rows = session.execute(
-        select(HeatPumpRow.id, PresenceRow.state, PresenceRow.since, PresenceRow.resource)
-        .join(PresenceRow, PresenceRow.heat_pump_pk == HeatPumpRow.pk)
-        .order_by(HeatPumpRow.id)
+    return [_presence(*row) for row in session.execute(_STATES.order_by(HeatPumpRow.id))]
+
+
+def keep_presence(
+    session: Session, router: str, states: Mapping[str, Heard], sessions: Mapping[str, str], now: float
+) -> None:
+    """Write what a router heard.
+
+    ``states`` by heat pump id: what was heard later stays, and silence says nothing against what was heard.
+    ``sessions``: the provider of each full JID that is online, an empty one for a JID that went. Heat pumps
+    and providers removed meanwhile are left out.
+    """
+    revision = _next_revision(session)
+    if states:
+        session.execute(
+            _KEEP_STATE,
+            [
+                {
+                    "id": id_,
+                    "state": heard.state.value,
+                    "since": heard.since,
+                    "resource": "IEC",
+                    "revision": revision,
+                    "silent": heard.silent,
+                }
+                for id_, heard in states.items()
+            ],
+        )
+    came = [
+        {"jid": jid, "provider": provider, "router": router, "since": now}
+        for jid, provider in sessions.items()
+        if provider
+    ]
+    if came:
+        session.execute(_KEEP_SESSION, came)
+    for jid, provider in sessions.items():
+        if not provider:
+            session.execute(delete(ProviderSessionRow).where(ProviderSessionRow.jid == jid))
+
+
+def presence_since(session: Session, revision: int, doubtful: Collection[str] = ()) -> Shared:
+    """What changed after ``revision``, and the states of the ``doubtful`` heat pumps in any case."""
+    reached, epoch = session.execute(select(PresenceRevisionRow.value, PresenceRevisionRow.epoch)).one()
+    ids = list(doubtful)
+    wanted = [PresenceRow.revision > revision]
+    wanted += [HeatPumpRow.id.in_(ids[at : at + IDS_AT_ONCE]) for at in range(0, len(ids), IDS_AT_ONCE)]
+    states = [row for one in wanted for row in session.execute(_STATES.where(one))]
+    sessions = session.execute(
+        select(ProviderRow.id, ProviderSessionRow.jid, ProviderSessionRow.router).join(
+            ProviderRow, ProviderSessionRow.provider_pk == ProviderRow.pk
+        )
     )
-    return [Presence(id_, PresenceState(state), since, resource) for id_, state, since, resource in rows]
+    return Shared(
+        reached,
+        epoch,
+        tuple(_presence(*row) for row in states),
+        tuple(ProviderSession(*row) for row in sessions),
+    )
 
 
-def mark_all_unknown(session: Session, now: float) -> None:
-    """Nobody has listened for a while: no state is known until the boxes have answered."""
+def presence_revision(session: Session) -> int:
+    """The revision of the last change of presence."""
+    return session.execute(select(PresenceRevisionRow.value)).scalar_one()
+
+
+def forget_presence(session: Session, now: float) -> None:
+    """Nobody has listened for a while: no state is known until the boxes have answered, and no session."""
+    revision = _next_revision(session)
+    session.execute(update(PresenceRevisionRow).values(epoch=PresenceRevisionRow.epoch + 1))
+    session.execute(delete(ProviderSessionRow))
     session.execute(
         update(PresenceRow)
         .where(PresenceRow.state != PresenceState.UNKNOWN.value)
-        .values(state=PresenceState.UNKNOWN.value, since=now)
+        .values(state=PresenceState.UNKNOWN.value, since=now, revision=revision)
     )
 
 
-def save_provider_session(session: Session, provider: str, jid: str, now: float) -> bool:
-    """Note that a provider is online under this full JID; False if it has MAX_SESSIONS others already.
-
-    Raises NotFound for no such provider.
-    """
-    pk = get_provider(session, provider).pk
-    if session.get(ProviderSessionRow, jid) is not None:
-        return True
-    held = select(func.count()).select_from(ProviderSessionRow).where(ProviderSessionRow.provider_pk == pk)
-    if session.execute(held).scalar_one() >= MAX_SESSIONS:
-        return False
-    session.add(ProviderSessionRow(jid=jid, provider_pk=pk, since=now))
-    return True
+def _presence(heat_pump: str, state: str, since: float, resource: str) -> Presence:
+    return Presence(heat_pump, PresenceState(state), since, resource)
 
 
-def drop_provider_session(session: Session, jid: str) -> None:
-    """The provider's session under this full JID has ended."""
-    session.execute(delete(ProviderSessionRow).where(ProviderSessionRow.jid == jid))
+def _next_revision(session: Session) -> int:
+    return session.execute(
+        update(PresenceRevisionRow)
+        .values(value=PresenceRevisionRow.value + 1)
+        .returning(PresenceRevisionRow.value)
+    ).scalar_one()
 
 
-def provider_sessions(session: Session) -> list[ProviderSession]:
-    """Every session of every provider, the oldest first."""
-    rows = session.execute(
-        select(ProviderRow.id, ProviderSessionRow.jid, ProviderSessionRow.since)
-        .join(ProviderRow, ProviderSessionRow.provider_pk == ProviderRow.pk)
-        .order_by(ProviderSessionRow.since, ProviderSessionRow.jid)
-    )
-    return [ProviderSession(provider, jid, since) for provider, jid, since in rows]
+_STATES = select(HeatPumpRow.id, PresenceRow.state, PresenceRow.since, PresenceRow.resource).join(
+    PresenceRow, PresenceRow.heat_pump_pk == HeatPumpRow.pk
+)

@@ -110,28 +110,43 @@ class RevisionRow(Base):
 
 
 class RouterRow(Base):
-    """A running router, the revision it judges by, and when it last said so."""
+    """A running router, the revision it judges by, and when it last said so.
+
+    ``listening``: its link is up and it takes part in presence.
+    """
 
     __tablename__ = "router"
     name: Mapped[str] = mapped_column(String, primary_key=True)
     revision: Mapped[int]
     heartbeat: Mapped[float] = mapped_column(Float)
+    listening: Mapped[bool] = mapped_column(default=False)
 
 
 class PresenceRow(Base):
-    """The link state of a heat pump's box."""
+    """The link state of a heat pump's box; ``revision`` is that of presence."""
 
     __tablename__ = "presence"
     heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
     state: Mapped[str] = mapped_column(String)
     since: Mapped[float] = mapped_column(Float)
     resource: Mapped[str] = mapped_column(String)
+    revision: Mapped[int] = mapped_column(index=True)
 
 
 class ProviderSessionRow(Base):
-    """A full JID under which a provider is online."""
+    """A full JID under which a provider is online, and the router that tells it of presence."""
 
     __tablename__ = "provider_session"
     jid: Mapped[str] = mapped_column(String, primary_key=True)
     provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), index=True)
     since: Mapped[float] = mapped_column(Float)
+    router: Mapped[str] = mapped_column(String)
+
+
+class PresenceRevisionRow(Base):
+    """The counter of presence; ``epoch`` counts how often all that was known was given up."""
+
+    __tablename__ = "presence_revision"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int]
+    epoch: Mapped[int]

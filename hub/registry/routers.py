@@ -31,14 +31,34 @@ def next_revision(session: Session) -> int:
     ).scalar_one()
 
 
-def enter_router(session: Session, name: str, now: float) -> None:
-    """A router starts and has taken nothing yet: from now on commands wait for it."""
-    acknowledge(session, name, 0, now)
+def enter_router(session: Session, name: str, now: float) -> bool:
+    """A router starts and has taken nothing yet: from now on commands wait for it.
+
+    Returns whether one of this name had not left: it was killed, and what was in its hands is lost.
+    """
+    killed = session.get(RouterRow, name) is not None
+    session.merge(RouterRow(name=name, revision=0, heartbeat=now, listening=False))
+    return killed
 
 
 def acknowledge(session: Session, name: str, revision: int, now: float) -> None:
     """A router judges by ``revision`` and is alive at ``now``."""
     session.merge(RouterRow(name=name, revision=revision, heartbeat=now))
+
+
+def set_listening(session: Session, name: str, listening: bool) -> None:
+    """A router's link is up and it takes part in presence, or no longer."""
+    session.execute(update(RouterRow).where(RouterRow.name == name).values(listening=listening))
+
+
+def listening_routers(session: Session, now: float) -> frozenset[str]:
+    """The live routers that take part in presence."""
+    rows = session.scalars(
+        select(RouterRow.name).where(
+            RouterRow.listening.is_(True), RouterRow.heartbeat > now - ROUTER_STALE_AFTER
+        )
+    )
+    return frozenset(rows)
 
 
 def leave_router(session: Session, name: str) -> None:

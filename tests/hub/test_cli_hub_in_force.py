@@ -16,14 +16,15 @@ from click.testing import CliRunner, Result
 from hub.cli import context, main
 from hub.config import HubConfig
 from hub.registry import (
+    Heard,
     PresenceState,
     Registry,
     acknowledge,
     changes_since,
     current_revision,
     enter_router,
+    keep_presence,
     leave_router,
-    set_presence,
 )
 from hub.roster import Roster
 
@@ -117,8 +118,11 @@ def test_presence_is_shown_only_while_a_router_watches(
 ) -> None:
     for number in (1, 2, 3):
         hphub("heatpump", "add", f"hp{number}", "--box", f"b{number}@boxes.example")
-    write(config, set_presence, "hp1", PresenceState.ONLINE, "IEC", 1_800_000_000.0)
-    write(config, set_presence, "hp2", PresenceState.OFFLINE, "IEC", 1_800_000_060.0)
+    heard = {
+        "hp1": Heard(PresenceState.ONLINE, 1_800_000_000.0),
+        "hp2": Heard(PresenceState.OFFLINE, 1_800_000_060.0),
+    }
+    write(config, keep_presence, "router", heard, {}, 1_800_000_060.0)
 
     def shown() -> list[tuple[str, str | None]]:
         listed = json.loads(hphub("heatpump", "list", "--json").stdout)

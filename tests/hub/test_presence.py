@@ -206,7 +206,7 @@ def test_other_types_say_nothing_about_a_box(board: PresenceBoard, type_: str) -
 
 
 def test_a_provider_that_comes_learns_what_is_known(board: PresenceBoard) -> None:
-    assert presence(board, DESK1) == []
+    assert said(presence(board, DESK1)) == []
     presence(board, BOX1)
     assert said(presence(board, DESK2)) == [f"available: {HP1} -> {DESK2}"]
     presence(board, BOX1, type_="unavailable")

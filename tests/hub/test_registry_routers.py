@@ -9,29 +9,15 @@ import pytest
 
 from hub.registry import (
     ROUTER_STALE_AFTER,
-    NotFound,
-    Presence,
-    PresenceState,
-    ProviderSession,
     Registry,
     acknowledge,
     add_heat_pump,
     add_provider,
-    current_revision,
-    drop_provider_session,
     enter_router,
     leave_router,
     live_routers,
-    mark_all_unknown,
-    presence,
-    provider_sessions,
-    remove_heat_pump,
-    remove_provider,
-    save_provider_session,
-    set_presence,
     wait_until_taken,
 )
-from hub.registry.link_state import MAX_SESSIONS
 from hub.roster import HeatPump, Provider
 
 HUB = "hub.example.org"
@@ -79,48 +65,3 @@ async def test_a_router_that_enters_again_has_taken_nothing(registry: Registry) 
     await registry.run(acknowledge, "one", 5, NOW)
     await registry.run(enter_router, "one", NOW + 1)
     assert await registry.read(live_routers, NOW + 1) == {"one": 0}
-
-
-async def test_presence_keeps_since_when_and_takes_no_revision(one_of_each: Registry) -> None:
-    registry = one_of_each
-    assert await registry.read(presence) == []
-    assert await registry.run(set_presence, "hp0001", PresenceState.ONLINE, "IEC", NOW)
-    assert not await registry.run(set_presence, "hp0001", PresenceState.ONLINE, "IEC", NOW + 5)
-    assert await registry.read(presence) == [Presence("hp0001", PresenceState.ONLINE, NOW, "IEC")]
-    assert await registry.run(set_presence, "hp0001", PresenceState.OFFLINE, "IEC", NOW + 9)
-    assert await registry.read(presence) == [Presence("hp0001", PresenceState.OFFLINE, NOW + 9, "IEC")]
-    await registry.run(mark_all_unknown, NOW + 12)
-    await registry.run(mark_all_unknown, NOW + 15)
-    assert await registry.read(presence) == [Presence("hp0001", PresenceState.UNKNOWN, NOW + 12, "IEC")]
-    assert await registry.read(current_revision) == 2
-    with pytest.raises(NotFound):
-        await registry.run(set_presence, "hp0002", PresenceState.ONLINE, "IEC", NOW)
-
-
-async def test_a_new_holder_of_an_id_does_not_inherit_presence(one_of_each: Registry) -> None:
-    registry = one_of_each
-    await registry.run(set_presence, "hp0001", PresenceState.ONLINE, "IEC", NOW)
-    await registry.run(remove_heat_pump, "hp0001", now=NOW)
-    await registry.run(add_heat_pump, HeatPump("hp0001", "other@boxes.example"), hub_domain=HUB, now=NOW)
-    assert await registry.read(presence) == []
-
-
-async def test_sessions_of_a_provider(one_of_each: Registry) -> None:
-    registry = one_of_each
-    assert await registry.run(save_provider_session, "agg", "control@agg.example/desk1", NOW)
-    assert await registry.run(save_provider_session, "agg", "control@agg.example/desk2", NOW + 1)
-    assert await registry.run(save_provider_session, "agg", "control@agg.example/desk1", NOW + 2)
-    await registry.run(drop_provider_session, "control@agg.example/desk2")
-    await registry.run(drop_provider_session, "control@agg.example/never")
-    assert await registry.read(provider_sessions) == [
-        ProviderSession("agg", "control@agg.example/desk1", NOW)
-    ]
-    await registry.run(remove_provider, "agg", now=NOW)
-    assert await registry.read(provider_sessions) == []
-
-
-async def test_sessions_are_bounded(one_of_each: Registry) -> None:
-    for number in range(MAX_SESSIONS):
-        assert await one_of_each.run(save_provider_session, "agg", f"control@agg.example/{number}", NOW)
-    assert not await one_of_each.run(save_provider_session, "agg", "control@agg.example/more", NOW)
-    assert await one_of_each.run(save_provider_session, "agg", "control@agg.example/7", NOW)

@@ -146,7 +146,7 @@ async def hub_(
     audit = await AuditLog.open(audit_url, "router")
     process = RouterProcess(config, registry, audit)
     task = asyncio.create_task(process.run())
-    await until(lambda: links[0].up)
+    await until(lambda: links[0].count("<presence") == 2)  # the box and the provider are asked
     yield Hub(links[0], registry, audit, audit_url, process, given.key)
     task.cancel()
     await asyncio.wait({task})
