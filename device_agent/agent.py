@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterable, Sequence
 
 import structlog
+from prometheus_client import start_http_server
 
 from device_agent.clock import Clock
 from device_agent.config import BoxConfig, ConfigError
@@ -16,6 +17,7 @@ from device_agent.drivers.registry import make_driver
 from device_agent.housekeeping import Housekeeping
 from device_agent.link import Link
 from device_agent.measuring import Measuring
+from device_agent.metrics import METRICS_HOST, Counts, Snapshot, registry_of
 from device_agent.outputs import Process, make_processes
 from device_agent.points import bind
 from device_agent.settings import Settings
@@ -76,6 +78,7 @@ class Agent:
         self._commanded: set[Reference] = set()
         self._shown: dict[Reference, Value | None] = {}
         self._due = asyncio.Event()
+        self._counts = Counts()
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""
@@ -154,6 +157,8 @@ class Agent:
         self._replies[token] = asyncio.get_running_loop().create_future()
         self._before[token] = []
         try:
+            malformed = isinstance(payload, MalformedPdu)
+            self._counts.requests["malformed" if malformed else "served"] += 1
             if isinstance(payload, MalformedPdu):
                 effects = Server.malformed(peer, token, payload)
             else:
@@ -203,12 +208,14 @@ class Agent:
                 cause = AddCause.BLOCKED_BY_PROCESS
             finally:
                 self._commanded.discard(switch.reference)
+        outcome = "done" if cause is None else cause.text
+        self._counts.controls[outcome] += 1
         log.info(
             "control",
             reference=str(switch.reference),
             value=switch.value,
             or_cat=switch.or_cat.name.lower(),
-            outcome="done" if cause is None else cause.text,
+            outcome=outcome,
         )
         self._perform(self._server.switched(switch.key, cause, self._clock.moment()))
         if process is not None:
@@ -253,10 +260,25 @@ class Agent:
             mirrored={("origin", "orCat"): int(OrCat.PROCESS), ("origin", "orIdent"): b""},
         )
 
+    def snapshot(self) -> Snapshot:
+        """The state now, for Prometheus; called from another thread, so it only reads."""
+        return Snapshot(
+            online=self._link.online,
+            synchronized=self._clock.moment().synchronized,
+            failing=len(self._measuring.failing),
+            associations=len(self._server.associations),
+            counts=self._counts,
+        )
+
 
 async def run(config: BoxConfig) -> None:
     """Run a box until SIGTERM or SIGINT. Raises ConfigError, DriverError before anything is switched."""
     agent = Agent(config)
+    if config.metrics_port:
+        try:
+            start_http_server(config.metrics_port, METRICS_HOST, registry_of(agent.snapshot))
+        except OSError as error:
+            raise ConfigError(f"metrics_port {config.metrics_port}: {error}") from None
     task = asyncio.create_task(agent.run())
 
     def stop() -> None:

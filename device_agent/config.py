@@ -176,6 +176,7 @@ class BoxConfig(_Section):
     sample_every: float = Field(default=1.0, ge=0.2, le=60)
     settings_file: Path = Path("settings.json")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     drivers: dict[DriverName, dict[str, Any]]
     points: dict[str, Point] = Field(max_length=MAX_POINTS)
     outputs: dict[str, Output] = Field(default_factory=dict, max_length=MAX_POINTS)

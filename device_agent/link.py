@@ -96,6 +96,9 @@ class Link:
                 self._announce(sender)
             elif type_ == "error" and sender == self._hub:
                 self._announce_later()
+            elif type_ == "unavailable":
+                # It was away: what its providers did meanwhile nobody has told us.
+                self._on_gone(sender)
         elif type_ in ("unavailable", "error"):
             self._on_gone(sender)
 

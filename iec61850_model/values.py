@@ -180,6 +180,9 @@ class Quality(enum.IntFlag, boundary=enum.CONFORM):
         """The validity in words."""
         return _VALIDITIES[int(self) >> 11]
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def text(self) -> str:
         """Validity and detail as a person reads it, e.g. ``invalid (failure)``."""

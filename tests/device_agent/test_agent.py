@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import yaml
 from fake_driver import MEASURED_AT, FakeDriver, Monotonic
+from prometheus_client import generate_latest
 
 from device_agent import agent as agent_module
 from device_agent import guarded_relay, measuring
 from device_agent.agent import Agent
 from device_agent.config import BoxConfig, ConfigError
 from device_agent.drivers import DriverStartError, Health, OutputError, Sample
+from device_agent.metrics import registry_of
 from iec61850_model.client import Client, ControlRefused, Operation
 from iec61850_model.mms.pdu import Data, Payload
 from iec61850_model.mms.xer import MalformedPdu, decode_payload, encode_payload, parse
@@ -406,6 +408,24 @@ async def test_a_request_that_is_no_pdu_is_rejected(box: Box) -> None:
     async with box.running() as agent:
         (answer,) = await agent.request(PEER, MalformedPdu("nonsense"), 10)
         assert type(answer.pdu).__name__ == "Reject"
+
+
+async def test_what_the_box_tells_prometheus(box: Box) -> None:
+    def told() -> list[str]:
+        return generate_latest(registry_of(box.agent.snapshot)).decode().splitlines()
+
+    async with box.running():
+        await box.operate(EVU, True)
+        await box.agent.request(PEER, MalformedPdu("not a PDU"), 10)
+        lines = told()
+    assert "box_link_up 1.0" in lines
+    assert "box_clock_synchronized 1.0" in lines
+    assert "box_failing 0.0" in lines
+    assert "box_associations 0.0" in lines
+    assert 'box_controls_total{outcome="done"} 1.0' in lines
+    assert 'box_requests_total{kind="malformed"} 1.0' in lines
+    assert any(line.startswith('box_requests_total{kind="served"}') for line in lines)
+    assert "box_link_up 0.0" in told()
 
 
 # --- start and stop ------------------------------------------------------------------------------------
