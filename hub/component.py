@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from hub.component_stream import ComponentStream, LinkDown
+from hub.stanzas import Condition, error
 from iec61850_model.xmpp import LinkProfile
 from iec61850_model.xmpp.connection import Backoff
 
@@ -23,6 +24,15 @@ RETRY = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=0.5, last_ret
 """The hub comes back soon: everybody waits for it, and it is alone."""
 MAX_UNSENT = 16 * 1024 * 1024
 """Octets that may wait to be sent; above, the server does not keep up and stanzas are refused."""
+
+
+QUIET = 8.0
+"""Seconds without a stanza after which the hub asks whether the link still works: it writes to itself through
+the server. The system's own keepalive does not see a server that hangs, or a proxy before it."""
+ASK_EVERY = 0.5
+"""Seconds between two such questions: of several routers on one domain any may hear the answer."""
+SILENT = 20.0
+"""Seconds without a stanza, in spite of the questions, after which the link is dead: known within 30 s."""
 
 
 class LinkFull(Exception):
@@ -48,6 +58,8 @@ class ComponentLink:
         self._host, self._port = address
         self._on_stanza = on_stanza
         self._stream: ComponentStream | None = None
+        self._heard = 0.0
+        self._question = error("iq", "alive", domain, domain, Condition.UNDEFINED_CONDITION)
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[], None]] = []
 
@@ -70,7 +82,7 @@ class ComponentLink:
         backoff = Backoff(RETRY)
         clock = asyncio.get_running_loop().time
         while True:
-            stream = ComponentStream(self._domain, self._secret, self._on_stanza)
+            stream = ComponentStream(self._domain, self._secret, self._take)
             since = clock()
             try:
                 reason = await self._session(stream)
@@ -95,7 +107,25 @@ class ComponentLink:
         log.info("link to the XMPP server is up", domain=self._domain, host=self._host, port=self._port)
         for callback in self.on_up:
             callback()
-        return await stream.closed
+        return await self._until_lost(stream)
+
+    async def _until_lost(self, stream: ComponentStream) -> str:
+        clock = asyncio.get_running_loop().time
+        self._heard = clock()
+        while True:
+            silent = clock() - self._heard
+            if silent >= SILENT:
+                return f"the server said nothing for {SILENT:.0f} s"
+            if silent >= QUIET:
+                stream.send(self._question)
+            await asyncio.wait({stream.closed}, timeout=max(QUIET - silent, ASK_EVERY))
+            if stream.closed.done():
+                return stream.closed.result()
+
+    def _take(self, element: Element) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if element.get("from") != self._domain:
+            self._on_stanza(element)
 
     def _gone(self) -> None:
         if self._stream is not None:

@@ -16,8 +16,9 @@ from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid
 from hub.roster import Changes, HeatPump, Provider, Roster
 from hub.stanzas import Stanza, stanza
 
-ANSWER_WITHIN = 30.0
-"""Seconds a box has to answer the hub's presence; a wired link that is cut is known by then."""
+ANSWER_WITHIN = 25.0
+"""Seconds a box has to answer the hub's presence: its server knows of a cut wired link after 24 s, and all is
+to be known within 30 s."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
 
@@ -32,7 +33,7 @@ class LinkState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Send a stanza. ``paced``: one of many, it can wait for its turn.
+    """Send a stanza, or two for the same receiver. ``paced``: one of many, it can wait for its turn.
 
     ``asks``: the heat pump whose box is asked by it; tell ``PresenceBoard.asked`` when it has left.
     """
@@ -97,13 +98,17 @@ class PresenceBoard:
 
     # --- what happens -----------------------------------------------------------------------------
 
-    def start(self, now: float) -> list[Effect]:
-        """The hub's link is up: nothing is known, everybody is asked."""
+    def start(self, now: float, *, away: bool = False) -> list[Effect]:
+        """Nothing is known, everybody is asked.
+
+        ``away``: no router was there, so nobody heard who went. All are told that the hub had gone:
+        boxes end their associations, providers believe nothing that they were told before.
+        """
         self._forget_all()
         effects: list[Effect] = []
         for heat_pump in self.roster.heat_pumps.values():
-            effects += self._ask(heat_pump, now)
-        effects += [self._hub_presence(one.jid) for one in self.roster.providers.values()]
+            effects += self._ask(heat_pump, now, away=away)
+        effects += [self._hub_presence(one.jid, away=away) for one in self.roster.providers.values()]
         return effects
 
     def stop(self, now: float) -> list[Effect]:
@@ -220,12 +225,14 @@ class PresenceBoard:
             return []  # nobody is told of that
         return [emit for one in self.roster.providers_of(id_, now) for emit in self._tell(one, id_)]
 
-    def _ask(self, heat_pump: HeatPump, now: float) -> list[Effect]:
+    def _ask(self, heat_pump: HeatPump, now: float, *, away: bool = False) -> list[Effect]:
         effects = self._set(heat_pump.id, LinkState.UNKNOWN, now)
-        return [*effects, self._hub_presence(self.addresses.box(heat_pump.box), heat_pump.id)]
+        return [*effects, self._hub_presence(self.addresses.box(heat_pump.box), heat_pump.id, away=away)]
 
-    def _hub_presence(self, to: str, asks: str = "") -> Emit:
-        return Emit(stanza("presence", "", "", self.addresses.domain, to), paced=True, asks=asks)
+    def _hub_presence(self, to: str, asks: str = "", *, away: bool = False) -> Emit:
+        gone = stanza("presence", "unavailable", "", self.addresses.domain, to) if away else ""
+        here = stanza("presence", "", "", self.addresses.domain, to)
+        return Emit(gone + here, paced=True, asks=asks)
 
     def _forget_all(self) -> None:
         self.sessions.clear()
@@ -261,7 +268,7 @@ class PresenceBoard:
         return [
             self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
             for id_ in self.roster.heat_pumps_of(provider, now)
-            if self.states.get(id_) is LinkState.ONLINE
+            if self.states.get(id_) is not LinkState.OFFLINE
         ]
 
     def _about(

@@ -146,7 +146,7 @@ class SharedPresence:
         self._revision, self._epoch = shared.revision, shared.epoch
         if must_ask or not others:
             log.info("everybody is asked for presence", other_routers=len(others))
-            self._ask(now)
+            self._ask(now, away=not others)
         else:
             log.info("presence is taken over", from_routers=sorted(others))
             self._learn(shared, now)
@@ -196,10 +196,10 @@ class SharedPresence:
             self._revision, self._epoch = shared.revision, shared.epoch
             self._ask(now)
 
-    def _ask(self, now: float) -> None:
+    def _ask(self, now: float, *, away: bool = False) -> None:
         self._states.clear()
         self._sessions.clear()
-        self._perform(self._board.start(now))
+        self._perform(self._board.start(now, away=away))
 
 
 def _drop_written(waiting: dict[str, T], written: dict[str, T]) -> None:

@@ -13,6 +13,7 @@ from typing import Self
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.xmpp import (
     REQUEST_TIMEOUT,
+    Aliveness,
     Announcer,
     Channel,
     Connection,
@@ -80,7 +81,8 @@ class ServiceProvider(HeatPumpAccess):
         self._connection.on_offline.append(self._on_offline)
         self._connection.on_presence.append(self._on_presence)
         # After our own callback: the hub is to hear of us once we are available.
-        Announcer(self._connection, hub)
+        announcer = Announcer(self._connection, hub)
+        Aliveness(self._connection, hub, on_gone=self._on_hub_gone, on_back=announcer.announce)
 
     async def __aenter__(self) -> Self:
         """Connect; raises CannotConnect with the reason and what to do."""
@@ -145,8 +147,7 @@ class ServiceProvider(HeatPumpAccess):
 
     def _on_presence(self, sender: str, type_: str) -> None:
         if sender == self._hub and type_ in ("unavailable", "error"):
-            # The hub is gone, and with it what it told.
-            self._board.unknown(datetime.now(UTC))
+            self._on_hub_gone()
             return
         heatpump = heatpump_at(sender, self._hub)
         if heatpump is None or type_ not in ("available", "unavailable"):
@@ -157,6 +158,10 @@ class ServiceProvider(HeatPumpAccess):
             self._reader.forget(heatpump)
         state = Presence.ONLINE if online else Presence.OFFLINE
         self._board.note(heatpump, state, datetime.now(UTC))
+
+    def _on_hub_gone(self) -> None:
+        """With the hub goes what it told."""
+        self._board.unknown(datetime.now(UTC))
 
     def _on_bounce(self, peer: str) -> None:
         self._client.abort(peer)

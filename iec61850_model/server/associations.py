@@ -83,9 +83,9 @@ class Associations:
         self._held.pop((peer, id_), None)
 
     def abort_peer(self, peer: str) -> list[Association]:
-        """Abort every association of a peer that is gone; a bare JID means all its resources."""
-        gone = [one for one in self._held.values() if one.peer == peer or one.peer.partition("/")[0] == peer]
-        return self._drop(gone)
+        """Abort every association of a peer that is gone; a bare JID means all its resources, a domain all
+        its addresses."""
+        return self._drop([one for one in self._held.values() if peer in _itself_and_above(one.peer)])
 
     def abort_all(self) -> list[Association]:
         """Abort every association: the server's own link is lost."""
@@ -124,3 +124,8 @@ class Associations:
         for one in gone:
             del self._held[one.peer, one.id]
         return gone
+
+
+def _itself_and_above(peer: str) -> tuple[str, str, str]:
+    bare = peer.partition("/")[0]
+    return peer, bare, bare.rpartition("@")[2]

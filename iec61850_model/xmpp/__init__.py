@@ -1,5 +1,6 @@
 """The binding to XMPP: the only package of the model that knows slixmpp, sockets and a clock."""
 
+from iec61850_model.xmpp.alive import Aliveness
 from iec61850_model.xmpp.announce import Announcer
 from iec61850_model.xmpp.channel import REQUEST_TIMEOUT, Answers, Channel
 from iec61850_model.xmpp.connection import Connection
@@ -17,6 +18,7 @@ __all__ = [
     "MOBILE",
     "REQUEST_TIMEOUT",
     "WIRED",
+    "Aliveness",
     "Announcer",
     "Answers",
     "Channel",

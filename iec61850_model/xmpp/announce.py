@@ -40,20 +40,21 @@ class Announcer:
 
     def _online(self) -> None:
         self._delay = FIRST_RETRY
-        self._announce()
+        self.announce()
 
     def _presence(self, sender: str, type_: str) -> None:
         if sender != self._component:
             return
         if type_ == "available":
             self._delay = FIRST_RETRY
-            self._announce()
+            self.announce()
         elif type_ == "error":
             self.stop()
-            self._again = asyncio.get_running_loop().call_later(self._delay, self._announce)
+            self._again = asyncio.get_running_loop().call_later(self._delay, self.announce)
             self._delay = min(2 * self._delay, LAST_RETRY)
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Tell it now that we are there."""
         self.stop()
         try:
             self._connection.send_presence(self._component)

@@ -17,8 +17,10 @@ from iec61850_model.xmpp.stream import Stream, tls_context
 
 log = logging.getLogger(__name__)
 
-LOGIN_TIMEOUT = 30.0
-"""Seconds for one attempt to connect and log in; some seconds on a Pi whose server hashes slowly."""
+LOGIN_TIMEOUT = 20.0
+"""Seconds for one attempt to connect and log in; some seconds on a Pi whose server hashes slowly. TCP sends
+its first packet again after 1, 3, 7 and 15 s: with the longest pause between attempts of a wired link one
+of these comes within 30 s after a cut has ended."""
 PERMANENT_RETRY = 300.0
 """Seconds between attempts when the server refuses password or certificate: a person has to act, and servers
 lock out who tries often."""

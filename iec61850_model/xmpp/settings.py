@@ -22,9 +22,9 @@ class LinkProfile:
     last_retry: float
 
 
-WIRED = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=1, last_retry=60)
-"""A cut must be known within 30 s (DESIGN section 3); a ping and its answer are some 300 octets of TLS
-payload."""
+WIRED = LinkProfile(ping_interval=10, ping_timeout=10, first_retry=1, last_retry=20)
+"""A cut must be known within 30 s, and its end too (DESIGN section 3); a ping and its answer are some 300
+octets of TLS payload."""
 MOBILE = LinkProfile(ping_interval=240, ping_timeout=30, first_retry=5, last_retry=300)
 """A cut must be known within 5 min; 240 s is below the shortest common NAT timeout for TCP."""
 

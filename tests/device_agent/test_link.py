@@ -268,6 +268,12 @@ def test_other_presence_ends_nothing(world: World, sender: str, type_: str) -> N
     assert world.gone == []
 
 
+@pytest.mark.parametrize("domain", [HUB, COLLECTOR])
+def test_a_hub_that_was_away_ends_the_associations_of_its_domain(world: World, domain: str) -> None:
+    world.wire.presence(domain, "unavailable")
+    assert world.gone == [domain]
+
+
 def test_a_report_that_bounces_ends_the_associations_of_its_receiver(world: World) -> None:
     world.link.send(ALIAS, REPORT)
     sent = fromstring(world.wire.sent[-1])

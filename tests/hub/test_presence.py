@@ -99,6 +99,19 @@ def test_at_the_start_everybody_is_asked_and_nothing_is_known() -> None:
     assert board.states == {"hp0001": LinkState.UNKNOWN, "hp0002": LinkState.UNKNOWN}
 
 
+def test_a_hub_that_was_away_says_so_before_it_asks() -> None:
+    """Nobody heard who went meanwhile: boxes end their associations, providers forget what they were told."""
+    board = PresenceBoard(Addresses(HUB), Roster())
+    board.change(ROSTER, NOW)
+    effects = [one for one in board.start(NOW, away=True) if isinstance(one, Emit)]
+    for to, asks in ((BOX1, "hp0001"), (BOX2, "hp0002"), (AGG, ""), (HEAT, "")):
+        said_to = [one for one in effects if f'to="{to}"' in one.xml]
+        assert [one.asks for one in said_to] == [asks]
+        gone, here = ElementTree.fromstring(f"<both>{said_to[0].xml}</both>")
+        assert (gone.get("type"), gone.get("from"), gone.get("to")) == ("unavailable", HUB, to)
+        assert (here.get("type"), here.get("from"), here.get("to")) == (None, HUB, to)
+
+
 def test_who_does_not_answer_in_time_is_offline(board: PresenceBoard) -> None:
     presence(board, BOX1)
     assert board.tick(NOW + ANSWER_WITHIN - 0.1) == []
@@ -220,11 +233,18 @@ def test_a_provider_that_comes_again_is_told_again(board: PresenceBoard) -> None
     assert said(presence(board, BOX1, type_="unavailable")) == [f"unavailable: {HP1} -> {DESK1}"]
 
 
-def test_a_provider_that_goes_ends_his_associations_in_the_boxes_that_are_there(board: PresenceBoard) -> None:
+def test_a_provider_that_goes_ends_his_associations_in_the_boxes_that_may_be_there(
+    board: PresenceBoard,
+) -> None:
     change(board, grants=(grant(2, heat_pump="hp0002"),))
     presence(board, BOX1)
     presence(board, DESK1)
     presence(board, DESK2)
+    presence(board, f"{AGG}/desk3")
+    gone = f"unavailable: agg@{HUB}/desk3"
+    not_answered_yet = [f"{gone} -> {BOX1}", f"{gone} -> {BOX2}"]
+    assert said(presence(board, f"{AGG}/desk3", type_="unavailable")) == not_answered_yet
+    presence(board, BOX2, type_="unavailable")
     assert said(presence(board, DESK1, type_="unavailable")) == [f"unavailable: {ALIAS1} -> {BOX1}"]
     assert said(presence(board, DESK1, type_="unavailable")) == []
     assert said(presence(board, BOX1, type_="unavailable")) == [f"unavailable: {HP1} -> {DESK2}"]

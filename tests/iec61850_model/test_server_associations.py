@@ -201,6 +201,14 @@ def test_a_bare_jid_that_is_gone_takes_all_its_resources_along(box: Box) -> None
     assert box.ask(READ, association=longer, peer="agg7@hub.example.organic/desk1") == VALUE
 
 
+def test_a_domain_that_is_gone_takes_all_its_addresses_along(box: Box) -> None:
+    """The hub was away: what became of its providers nobody knows."""
+    mine, longer = box.associate(), box.associate(peer="agg7@hub.example.organic/desk1")
+    box.server.peer_gone("hub.example.org")
+    assert box.ask(READ, association=mine) == UNKNOWN
+    assert box.ask(READ, association=longer, peer="agg7@hub.example.organic/desk1") == VALUE
+
+
 def test_a_lost_link_ends_them_all(box: Box) -> None:
     box.associate(), box.associate(peer=OTHER)
     box.server.link_lost()
