@@ -57,7 +57,9 @@ class RouterProcess:
         self._gate = Gate(config.limits.limits(), self._roster)
         self._counts = Counts()
         router = Router(addresses, self._roster)
-        self._traffic = Traffic(router, self._gate, audit, self._counts, self._send)
+        self._traffic = Traffic(
+            router, self._gate, audit, self._counts, self._send, lambda: not self._blind(time.time())
+        )
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)

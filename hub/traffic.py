@@ -20,16 +20,23 @@ MAX_IN_HAND = 5_000
 
 
 class Traffic:
-    """The iqs and messages of one router."""
+    """The iqs and messages of one router. ``in_force()``: the roster is known to be up to date."""
 
-    def __init__(
-        self, router: Router, gate: Gate, audit: AuditLog, counts: Counts, send: Callable[[str], None]
+    def __init__(  # noqa: PLR0913 - each a part of its own
+        self,
+        router: Router,
+        gate: Gate,
+        audit: AuditLog,
+        counts: Counts,
+        send: Callable[[str], None],
+        in_force: Callable[[], bool],
     ) -> None:
         self._router = router
         self._gate = gate
         self._audit = audit
         self._counts = counts
         self._send = send
+        self._in_force = in_force
         self._refusals = RefusalCounter()
         self._in_hand: set[asyncio.Task[None]] = set()
         self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -113,7 +120,14 @@ class Traffic:
         written = [await self._write(entry) for entry in entries]
         if before is not None:
             await asyncio.wait({before})
-        self._send(routed.xml if all(written) else routed.instead)
+        self._send(self._still_to_send(routed) if all(written) else routed.instead)
+
+    def _still_to_send(self, routed: Routed) -> str:
+        """A grant may have ended since it was judged, if the operator no longer waited for this router."""
+        if routed.outcome is not Outcome.FORWARDED or self._in_force():
+            return routed.xml
+        self._counts.dropped["not in force"] += 1
+        return routed.instead if routed.instead != routed.xml else ""
 
     async def _write(self, entry: AuditEntry) -> bool:
         try:

@@ -215,6 +215,29 @@ async def test_a_router_that_cannot_say_it_lives_lets_nothing_through(
     await until(lambda: hub_.link.count("HpGGIO1") == 1)
 
 
+async def test_what_the_audit_held_up_is_not_sent_by_a_router_that_nobody_waits_for(
+    hub_: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk stalls, the operator's command gives up waiting and returns: what was judged before is void."""
+    write, stalled = hub_.audit.append, asyncio.Event()
+
+    async def append(entry: Any) -> None:
+        await stalled.wait()
+        await write(entry)
+
+    monkeypatch.setattr(hub_.audit, "append", append)
+    monkeypatch.setattr(hub.run, "MAX_BLIND", 0.2)
+    monkeypatch.setattr(hub.run, "HEARTBEAT", 0.05)
+    hub_.link.say("iq", "set", SP, HP, OPERATE, "1")
+    hub_.link.say("iq", "get", SP, HP, READ, "2")
+    await asyncio.sleep(0.5)
+    await hub_.registry.run(revoke_grant, hub_.grant, now=2.0)
+    stalled.set()
+    await until(lambda: hub_.link.count("resource-constraint") == 2)
+    await hub_.process._traffic.settle()
+    assert hub_.link.count("EvuGGIO1") == hub_.link.count("HpGGIO1") == 0
+
+
 async def test_a_revoked_grant_is_in_force_when_the_router_says_so(hub_: Hub) -> None:
     await hub_.registry.run(revoke_grant, hub_.grant, now=2.0)
     revision = await hub_.registry.read(current_revision)
