@@ -22,7 +22,7 @@ MAX_IN_HAND = 5_000
 class Traffic:
     """The iqs and messages of one router. ``in_force()``: the roster is known to be up to date."""
 
-    def __init__(  # noqa: PLR0913 - each a part of its own
+    def __init__(
         self,
         router: Router,
         gate: Gate,
