@@ -45,7 +45,9 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Write a heat pump's link state to the registry. ``silent``: nothing was heard, which is weaker."""
+    """Write a heat pump's link state to the registry, also one that was known: another router may have heard
+    something else meanwhile. ``silent``: nothing was heard, which is weaker.
+    """
 
     heat_pump: str
     state: LinkState
@@ -55,11 +57,12 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class KeepSession:
-    """Write to the registry that a provider's session came (told of presence by this router) or went."""
+    """Write to the registry that a provider's session is there (told of presence by this router) or went."""
 
     provider: str
     session: str
     there: bool
+    since: float
 
 
 Effect: TypeAlias = Emit | Keep | KeepSession
@@ -215,10 +218,11 @@ class PresenceBoard:
         return self._set(heat_pump.id, state, now)
 
     def _set(self, id_: str, state: LinkState, now: float, *, silent: bool = False) -> list[Effect]:
+        keep = Keep(id_, state, now, silent)
         if self.states.get(id_) is state:
-            return []
+            return [keep] if state is not LinkState.UNKNOWN else []
         self.states[id_] = state
-        return [Keep(id_, state, now, silent), *self._tell_all(id_, now)]
+        return [keep, *self._tell_all(id_, now)]
 
     def _tell_all(self, id_: str, now: float) -> list[Emit]:
         if self.states[id_] is LinkState.UNKNOWN:
@@ -245,17 +249,16 @@ class PresenceBoard:
     def _provider(self, provider: str, type_: str, session: str, now: float) -> list[Effect]:
         sessions = self.sessions.setdefault(provider, set())
         if type_ == "" and (session in sessions or len(sessions) < MAX_SESSIONS):
-            is_told = session in sessions and session not in self.elsewhere
             sessions.add(session)
             self.elsewhere.discard(session)
-            told: list[Effect] = [
+            told = [
                 emit
                 for id_ in self.roster.heat_pumps_of(provider, now)
                 for emit in self._presence_of(id_, session)
             ]
-            return told if is_told else [KeepSession(provider, session, True), *told]
+            return [KeepSession(provider, session, True, now), *told]
         if type_ in ("unavailable", "error"):
-            went = KeepSession(provider, session, False)
+            went = KeepSession(provider, session, False, now)
             if session not in sessions:
                 return [went]  # the router that tells it has perhaps not written it yet
             sessions.discard(session)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from hub.presence import Effect, Keep, KeepSession, Learned, LinkState, PresenceBoard
 from hub.registry import (
     Heard,
+    HeardSession,
     PresenceState,
     Registry,
     Shared,
@@ -55,7 +56,7 @@ class SharedPresence:
         self._board = board
         self._perform = perform
         self._states: dict[str, Heard] = {}
-        self._sessions: dict[str, str] = {}
+        self._sessions: dict[str, HeardSession] = {}
         self._revision = self._epoch = self._version = 0
         self._link_up = False
         self._listening = False
@@ -73,8 +74,8 @@ class SharedPresence:
                 pass  # all routers get to know that at once, by a new epoch
             case Keep(heat_pump, state, since, silent):
                 self._states[heat_pump] = Heard(PresenceState(state.value), since, silent)
-            case KeepSession(provider, session, there):
-                self._sessions[session] = provider if there else ""
+            case KeepSession(provider, session, there, since):
+                self._sessions[session] = HeardSession(provider, there, since)
 
     def link_up(self) -> None:
         """The link is up: take part."""
@@ -166,7 +167,7 @@ class SharedPresence:
     async def _write(self, now: float) -> None:
         states, sessions = dict(self._states), dict(self._sessions)
         shared = await self._registry.run(
-            _exchange, self._router, states, sessions, self._revision if self._listening else None, now
+            _exchange, self._router, states, sessions, self._revision if self._listening else None
         )
         _drop_written(self._states, states)
         _drop_written(self._sessions, sessions)
@@ -240,11 +241,10 @@ def _exchange(
     session: Session,
     router: str,
     states: dict[str, Heard],
-    sessions: dict[str, str],
+    sessions: dict[str, HeardSession],
     revision: int | None,
-    now: float,
 ) -> Shared | None:
-    keep_presence(session, router, states, sessions, now)
+    keep_presence(session, router, states, sessions)
     if revision is None:
         return None
     return presence_since(session, revision, [id_ for id_, heard in states.items() if heard.silent])

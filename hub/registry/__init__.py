@@ -14,6 +14,7 @@ from hub.registry.grants import (
 from hub.registry.heat_pumps import add_heat_pump, list_heat_pumps, remove_heat_pump
 from hub.registry.link_state import (
     Heard,
+    HeardSession,
     Presence,
     ProviderSession,
     Shared,
@@ -45,6 +46,7 @@ __all__ = [
     "Conflict",
     "GrantRecord",
     "Heard",
+    "HeardSession",
     "HeatPumpRow",
     "InvalidInput",
     "NewGrant",

@@ -37,11 +37,20 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A box's link state as a router heard it at ``since``. ``silent``: it heard nothing, which is weaker."""
+    """A box's link state as a router heard it at ``at``. ``silent``: it heard nothing, which is weaker."""
 
     state: PresenceState
-    since: float
+    at: float
     silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSession:
+    """What a router heard at ``at`` of a provider's session: it is there, or it went."""
+
+    provider: str
+    there: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +76,20 @@ class Shared:
 
 
 _KEEP_STATE = text(
-    "INSERT INTO presence (heat_pump_pk, state, since, resource, revision)"
-    " SELECT pk, :state, :since, :resource, :revision FROM heat_pump WHERE id = :id AND removed_at IS NULL"
-    " ON CONFLICT (heat_pump_pk) DO UPDATE"
-    " SET state = excluded.state, since = excluded.since, resource = excluded.resource,"
-    " revision = excluded.revision"
-    " WHERE presence.since <= excluded.since AND presence.state <> excluded.state"
-    " AND (presence.state = 'unknown' OR NOT :silent)"
+    "INSERT INTO presence (heat_pump_pk, state, since, heard, resource, revision)"
+    " SELECT pk, :state, :at, :at, 'IEC', :revision FROM heat_pump WHERE id = :id AND removed_at IS NULL"
+    " ON CONFLICT (heat_pump_pk) DO UPDATE SET state = excluded.state, heard = excluded.heard,"
+    " since = CASE presence.state WHEN excluded.state THEN presence.since ELSE excluded.since END,"
+    " revision = CASE presence.state WHEN excluded.state THEN presence.revision ELSE excluded.revision END"
+    " WHERE presence.heard <= excluded.heard AND (presence.state = 'unknown' OR NOT :silent)"
 )
 _KEEP_SESSION = text(
-    "INSERT INTO provider_session (jid, provider_pk, since, router)"
-    " SELECT :jid, pk, :since, :router FROM provider WHERE id = :provider AND removed_at IS NULL"
-    " ON CONFLICT (jid) DO UPDATE SET router = excluded.router"
+    "INSERT INTO provider_session (jid, provider_pk, heard, router)"
+    " SELECT :jid, pk, :at, :router FROM provider WHERE id = :provider AND removed_at IS NULL"
+    " ON CONFLICT (jid) DO UPDATE SET router = excluded.router, heard = excluded.heard"
+    " WHERE provider_session.heard <= excluded.heard"
 )
+_DROP_SESSION = text("DELETE FROM provider_session WHERE jid = :jid AND heard <= :at")
 
 
 def presence(session: Session) -> list[Presence]:
@@ -88,40 +98,27 @@ def presence(session: Session) -> list[Presence]:
 
 
 def keep_presence(
-    session: Session, router: str, states: Mapping[str, Heard], sessions: Mapping[str, str], now: float
+    session: Session, router: str, states: Mapping[str, Heard], sessions: Mapping[str, HeardSession]
 ) -> None:
-    """Write what a router heard.
+    """Write what a router heard: states by heat pump id, sessions by full JID.
 
-    ``states`` by heat pump id: what was heard later stays, and silence says nothing against what was heard.
-    ``sessions``: the provider of each full JID that is online, an empty one for a JID that went. Heat pumps
+    What was heard last stays, whoever writes first; silence says nothing against what was heard. Heat pumps
     and providers removed meanwhile are left out.
     """
     revision = _next_revision(session)
-    if states:
-        session.execute(
-            _KEEP_STATE,
-            [
-                {
-                    "id": id_,
-                    "state": heard.state.value,
-                    "since": heard.since,
-                    "resource": "IEC",
-                    "revision": revision,
-                    "silent": heard.silent,
-                }
-                for id_, heard in states.items()
-            ],
-        )
-    came = [
-        {"jid": jid, "provider": provider, "router": router, "since": now}
-        for jid, provider in sessions.items()
-        if provider
+    rows = [
+        {"id": id_, "state": one.state.value, "at": one.at, "revision": revision, "silent": one.silent}
+        for id_, one in states.items()
     ]
-    if came:
-        session.execute(_KEEP_SESSION, came)
-    for jid, provider in sessions.items():
-        if not provider:
-            session.execute(delete(ProviderSessionRow).where(ProviderSessionRow.jid == jid))
+    came = [
+        {"jid": jid, "provider": one.provider, "router": router, "at": one.at}
+        for jid, one in sessions.items()
+        if one.there
+    ]
+    went = [{"jid": jid, "at": one.at} for jid, one in sessions.items() if not one.there]
+    for statement, values in ((_KEEP_STATE, rows), (_KEEP_SESSION, came), (_DROP_SESSION, went)):
+        if values:
+            session.execute(statement, values)
 
 
 def presence_since(session: Session, revision: int, doubtful: Collection[str] = ()) -> Shared:
@@ -157,7 +154,7 @@ def forget_presence(session: Session, now: float) -> None:
     session.execute(
         update(PresenceRow)
         .where(PresenceRow.state != PresenceState.UNKNOWN.value)
-        .values(state=PresenceState.UNKNOWN.value, since=now, revision=revision)
+        .values(state=PresenceState.UNKNOWN.value, since=now, heard=now, revision=revision)
     )
 
 

@@ -123,23 +123,27 @@ class RouterRow(Base):
 
 
 class PresenceRow(Base):
-    """The link state of a heat pump's box; ``revision`` is that of presence."""
+    """The link state of a heat pump's box, since when it is so and when that was last heard.
+
+    ``revision`` is that of presence.
+    """
 
     __tablename__ = "presence"
     heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
     state: Mapped[str] = mapped_column(String)
     since: Mapped[float] = mapped_column(Float)
+    heard: Mapped[float] = mapped_column(Float)
     resource: Mapped[str] = mapped_column(String)
     revision: Mapped[int] = mapped_column(index=True)
 
 
 class ProviderSessionRow(Base):
-    """A full JID under which a provider is online, and the router that tells it of presence."""
+    """A full JID under which a provider is online, when that was last heard, and the router that tells it."""
 
     __tablename__ = "provider_session"
     jid: Mapped[str] = mapped_column(String, primary_key=True)
     provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), index=True)
-    since: Mapped[float] = mapped_column(Float)
+    heard: Mapped[float] = mapped_column(Float)
     router: Mapped[str] = mapped_column(String)
 
 

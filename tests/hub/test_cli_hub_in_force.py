@@ -122,7 +122,7 @@ def test_presence_is_shown_only_while_a_router_watches(
         "hp1": Heard(PresenceState.ONLINE, 1_800_000_000.0),
         "hp2": Heard(PresenceState.OFFLINE, 1_800_000_060.0),
     }
-    write(config, keep_presence, "router", heard, {}, 1_800_000_060.0)
+    write(config, keep_presence, "router", heard, {})
 
     def shown() -> list[tuple[str, str | None]]:
         listed = json.loads(hphub("heatpump", "list", "--json").stdout)

@@ -170,11 +170,11 @@ def test_a_box_comes_and_goes(board: PresenceBoard, type_: str) -> None:
     came = presence(board, BOX1, now=NOW + 1)
     assert came[0] == Keep("hp0001", LinkState.ONLINE, NOW + 1)
     assert said(came) == [f"available: {HP1} -> {DESK1}"]
-    assert presence(board, BOX1, now=NOW + 2) == []
+    assert presence(board, BOX1, now=NOW + 2) == [Keep("hp0001", LinkState.ONLINE, NOW + 2)]
     went = presence(board, BOX1, type_=type_, now=NOW + 3)
     assert went[0] == Keep("hp0001", LinkState.OFFLINE, NOW + 3)
     assert said(went) == [f"unavailable: {HP1} -> {DESK1}"]
-    assert presence(board, BOX1, type_=type_, now=NOW + 4) == []
+    assert said(presence(board, BOX1, type_=type_, now=NOW + 4)) == []
 
 
 def test_it_is_passed_on_to_every_session_of_who_holds_a_grant_and_to_nobody_else(

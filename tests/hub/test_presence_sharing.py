@@ -141,6 +141,21 @@ async def test_what_one_hears_the_other_knows_and_only_the_sessions_own_router_t
     assert one.heard_about(HP1) == 0
 
 
+async def test_what_is_no_news_to_the_router_that_hears_it_may_be_news_to_all(
+    two: tuple[Router, Router],
+) -> None:
+    one, other = two
+    other.hears(BOX1, "unavailable", NOW + 1)
+    await other.turn(NOW + 1)
+    await one.turn(NOW + 1)
+    one.hears(BOX1, now=NOW + 2)
+    other.hears(BOX1, "unavailable", NOW + 3)  # of its coming it has not learned
+    for router in (one, other, one):
+        await router.turn(NOW + 4)
+    assert await states(one.registry) == {"hp0001": PresenceState.OFFLINE}
+    assert one.board.states["hp0001"] is other.board.states["hp0001"] is LinkState.OFFLINE
+
+
 async def test_a_session_that_speaks_to_another_router_is_told_by_that_one(
     two: tuple[Router, Router],
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hub.registry import (
     ROUTER_STALE_AFTER,
     Heard,
+    HeardSession,
     Presence,
     PresenceState,
     ProviderSession,
@@ -45,7 +46,15 @@ async def one_of_each(registry: Registry) -> Registry:
 async def hear(
     registry: Registry, state: PresenceState, at: float, *, silent: bool = False, id_: str = "hp0001"
 ) -> None:
-    await registry.run(keep_presence, "one", {id_: Heard(state, at, silent)}, {}, at)
+    await registry.run(keep_presence, "one", {id_: Heard(state, at, silent)}, {})
+
+
+def came(provider: str, after: float = 0.0) -> HeardSession:
+    return HeardSession(provider, True, NOW + after)
+
+
+def went(after: float) -> HeardSession:
+    return HeardSession("agg", False, NOW + after)
 
 
 async def sessions(registry: Registry) -> tuple[ProviderSession, ...]:
@@ -70,6 +79,9 @@ async def test_what_was_heard_later_stays_whoever_writes_first(one_of_each: Regi
     await hear(one_of_each, ONLINE, NOW + 2)
     await hear(one_of_each, OFFLINE, NOW + 1)
     assert await one_of_each.read(presence) == [Presence("hp0001", ONLINE, NOW + 2, "IEC")]
+    await hear(one_of_each, ONLINE, NOW + 5)
+    await hear(one_of_each, OFFLINE, NOW + 4)
+    assert await one_of_each.read(presence) == [Presence("hp0001", ONLINE, NOW + 2, "IEC")]
 
 
 async def test_silence_says_nothing_against_what_was_heard(one_of_each: Registry) -> None:
@@ -82,7 +94,7 @@ async def test_silence_says_nothing_against_what_was_heard(one_of_each: Registry
 
 
 async def test_a_heat_pump_or_provider_removed_meanwhile_is_left_out(one_of_each: Registry) -> None:
-    await one_of_each.run(keep_presence, "one", {"hp9": Heard(ONLINE, NOW)}, {"x@y/z": "nobody"}, NOW)
+    await one_of_each.run(keep_presence, "one", {"hp9": Heard(ONLINE, NOW)}, {"x@y/z": came("nobody")})
     assert await one_of_each.read(presence) == []
     assert await sessions(one_of_each) == ()
 
@@ -110,15 +122,20 @@ async def test_only_what_changed_since_is_told_and_what_is_doubtful(one_of_each:
 
 async def test_a_session_belongs_to_the_router_that_heard_it_last(one_of_each: Registry) -> None:
     registry = one_of_each
-    await registry.run(keep_presence, "one", {}, {DESK1: "agg", DESK2: "agg"}, NOW)
-    await registry.run(keep_presence, "two", {}, {DESK1: "agg", DESK2: "", "never@x.example/y": ""}, NOW)
+    await registry.run(keep_presence, "one", {}, {DESK1: came("agg", 1), DESK2: came("agg", 1)})
+    await registry.run(
+        keep_presence, "two", {}, {DESK1: came("agg", 2), DESK2: went(2), "x@y.example/z": went(2)}
+    )
+    assert await sessions(registry) == (ProviderSession("agg", DESK1, "two"),)
+    await registry.run(keep_presence, "one", {}, {DESK1: went(1)})
+    await registry.run(keep_presence, "one", {}, {DESK1: came("agg", 1)})
     assert await sessions(registry) == (ProviderSession("agg", DESK1, "two"),)
     await registry.run(remove_provider, "agg", now=NOW)
     assert await sessions(registry) == ()
 
 
 async def test_who_forgets_forgets_sessions_too(one_of_each: Registry) -> None:
-    await one_of_each.run(keep_presence, "one", {}, {DESK1: "agg"}, NOW)
+    await one_of_each.run(keep_presence, "one", {}, {DESK1: came("agg")})
     await one_of_each.run(forget_presence, NOW)
     assert await sessions(one_of_each) == ()
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("heat_pump_pk", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("heard", sa.Float(), nullable=False),
         sa.Column("resource", sa.String(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -36,7 +37,7 @@ def upgrade() -> None:
         "provider_session",
         sa.Column("jid", sa.String(), nullable=False),
         sa.Column("provider_pk", sa.Integer(), nullable=False),
-        sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("heard", sa.Float(), nullable=False),
         sa.Column("router", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["provider_pk"], ["provider.pk"], name=op.f("fk_provider_session_provider_pk_provider")
