@@ -156,14 +156,22 @@ class PresenceBoard:
             self.states.pop(id_, None)
             self._asked.pop(id_, None)
             self.sessions.pop(id_, None)
-        for grant in changes.grants:
-            for bound in (grant.valid_from, grant.until):
-                if bound is not None and bound > now:
-                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump))
+        self._note_bounds(changes, now)
         for heat_pump in changes.heat_pumps:
             effects += self._ask(heat_pump, now)
         effects += [self._hub_presence(one.jid) for one in changes.providers]
         return effects
+
+    def begin(self, changes: Changes, now: float) -> None:
+        """The first roster, before the link is up: nobody can be asked or told yet, ``start`` does that."""
+        self.roster.apply(changes)
+        self._note_bounds(changes, now)
+
+    def _note_bounds(self, changes: Changes, now: float) -> None:
+        for grant in changes.grants:
+            for bound in (grant.valid_from, grant.until):
+                if bound is not None and bound > now:
+                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump))
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
         """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
