@@ -95,8 +95,8 @@ class RouterProcess:
             await self._close()
 
     async def _load(self) -> None:
-        """Read the whole roster. What this makes stays: the garbage collector need not go through it again and
-        again, which for a whole country's roster takes most of the start, and later half a second at a time.
+        """Read the whole roster. What this makes stays: the garbage collector need not go through it again
+        and again, which for a whole country takes most of the start, and later half a second at a time.
         """
         gc.disable()
         try:
