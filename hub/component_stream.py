@@ -10,7 +10,7 @@ import hashlib
 import socket
 from collections.abc import Callable, Iterator
 from typing import cast
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser, XMLPullParser
 
 import structlog
 
@@ -50,8 +50,9 @@ class ComponentStream(asyncio.Protocol):
         self._secret = secret
         self._take = take
         self._transport: asyncio.Transport | None = None
-        self._parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
-        self._depth = 0
+        self._builder = TreeBuilder()
+        parser = XMLParser(target=self._builder)  # noqa: S314  the XMPP server has read it all before
+        self._parser: XMLPullParser[Element] = XMLPullParser(("end",), _parser=parser)
         self._root: Element | None = None
         self._out: list[str] = []
         self._unsent = 0
@@ -108,22 +109,24 @@ class ComponentStream(asyncio.Protocol):
             self._flush()
 
     def _read(self) -> None:
-        depth = self._depth
-        for event, element in cast("Iterator[tuple[str, Element]]", self._parser.read_events()):
-            if event == "start":
-                depth += 1
-                if depth == 1:
-                    self._root = element
-                    self._shake_hands(element)
-                continue
-            depth -= 1
-            if depth == 1:
+        """A stanza is a child of the stream's element: the oldest one that is still in it, for each is taken
+        out when it has ended. So elements inside stanzas, the most by far, cost one comparison.
+        """
+        root = self._root
+        if root is None:
+            begun: Element | None = self._builder.close()  # the element so far
+            if begun is None:
+                return
+            root = self._root = begun
+            self._shake_hands(root)
+        oldest = next(iter(root), None)
+        for _, element in cast("Iterator[tuple[str, Element]]", self._parser.read_events()):
+            if element is oldest:
+                del root[0]
                 self._element(element)
-                assert self._root is not None
-                self._root.clear()  # it would hold every stanza there ever was
-            elif depth == 0:
+                oldest = next(iter(root), None)
+            elif element is root:
                 self._end(self._reason or "the server ended the stream")
-        self._depth = depth
 
     def _element(self, element: Element) -> None:
         if element.tag in _STANZAS:

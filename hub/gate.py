@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from hub.addresses import Jid
 from hub.limits import Outstanding, Share, Shares
 from hub.roster import Roster
 from hub.stanzas import Stanza
@@ -60,7 +59,7 @@ class Gate:
 
     def admit(self, stanza: Stanza, now: float) -> Verdict:
         """Count a stanza of any kind; PASS, or which limit it is over."""
-        bare = Jid.parse(stanza.sender).bare
+        bare = stanza.sender.partition("/")[0]
         if self._roster.provider_of_jid(bare) is not None:
             shares, name = self._provider, bare
         elif self._roster.heat_pump_of_box(bare) is not None:

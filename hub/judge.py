@@ -6,8 +6,8 @@ What is not listed here is denied. A PDU is judged whole: everything it touches 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from hub.roster import Grant, Right
 from iec61850_model.mms.pdu import (
@@ -41,8 +41,7 @@ SETTABLE = frozenset({FC.SP, FC.CF, FC.SV, FC.BL, FC.SE})
 CONTROLS = frozenset({"Oper", "SBOw", "Cancel"})
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """One thing a PDU asks for: a right on a reference, at a time if it is a command for later.
 
     ``reference`` None: not bound to a place in the model. ``partly``: a grant for something inside is enough,
@@ -55,8 +54,7 @@ class Need:
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What the decision was, and for the audit what it was about."""
 
     allowed: bool
@@ -90,7 +88,10 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
     except _Unlisted as unlisted:
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
-        if not any(_covers(grant, need, now) for grant in grants):
+        for grant in grants:
+            if _covers(grant, need, now):
+                break
+        else:
             return Judgement(False, service, references, _reason(need), detail)
     return Judgement(True, service, references, detail=detail)
 
@@ -98,6 +99,12 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
 def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
     """The abstract service of a request, the references it names, and a command's value and time."""
     match pdu:
+        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
+            selects = any(name.item.endswith("$SBO") for name in names)
+            service = "Select" if selects else "GetDataValues"
+            return service, tuple(map(_shown, names)), ""
+        case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
+            return _describe_write(names, data)
         case InitiateRequest():
             return "Associate", (), ""
         case ConcludeRequest():
@@ -110,11 +117,6 @@ def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
             return "GetLogicalDeviceDirectory", (request.domain or "",), ""
         case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
             return "GetDataDefinition", (_shown(name),), ""
-        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
-            service = "Select" if any(name.item.endswith("$SBO") for name in names) else "GetDataValues"
-            return service, tuple(map(_shown, names)), ""
-        case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
-            return _describe_write(names, data)
         case ConfirmedRequest(_, service):
             return type(service).__name__.removesuffix("Request"), (), ""
     return type(pdu).__name__, (), ""
@@ -160,18 +162,18 @@ def _parsed(domain: str, item: str) -> tuple[Reference, str] | None:
 
 def _needs(pdu: Pdu) -> Sequence[Need]:
     match pdu:
-        case InitiateRequest() | ConcludeRequest() | CancelRequest():
-            return [Need(None)]
-        case ConfirmedRequest(_, GetNameListRequest() as request):
-            return [_name_list_need(request)]
-        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
-            return [Need(Right.READ, _reference(name), partly=True)]
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
             return [_read_need(_reference(name)) for name in names]
         case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
             if len(names) != len(data):
                 raise _Unlisted("a write with as many values as variables is wanted")
             return [_write_need(_reference(name), value) for name, value in zip(names, data, strict=True)]
+        case InitiateRequest() | ConcludeRequest() | CancelRequest():
+            return [Need(None)]
+        case ConfirmedRequest(_, GetNameListRequest() as request):
+            return [_name_list_need(request)]
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
+            return [Need(Right.READ, _reference(name), partly=True)]
         case ConfirmedRequest(_, UnknownService(name)):
             raise _Unlisted(f"no right lets the service {name!a:.40} through")
     raise _Unlisted("no right lets this service through")

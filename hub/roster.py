@@ -121,7 +121,7 @@ class Roster:
 
     def grants(self, provider: str, heat_pump: str, now: float) -> tuple[Grant, ...]:
         """The live grants of a provider for a heat pump: one look-up, the same cost whatever is known."""
-        return tuple(grant for grant in self._grants.get((provider, heat_pump), ()) if grant.live(now))
+        return tuple([grant for grant in self._grants.get((provider, heat_pump), ()) if grant.live(now)])
 
     def providers_of(self, heat_pump: str, now: float) -> Iterable[str]:
         """Ids of the providers that hold a live grant for a heat pump."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
@@ -45,8 +46,7 @@ class Outcome(enum.StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """What to do with a stanza: first write ``audit``, then send ``xml``.
 
     ``instead`` is sent if the audit cannot be written. The rest is for the log.
@@ -62,8 +62,7 @@ class Routed:
     provider: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """A stanza on its way between a provider's session and a heat pump."""
 
     incoming: Stanza
@@ -141,25 +140,24 @@ class Router:
             return _refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
         provider = self.roster.provider_of_jid(sender.bare)
         provider_id = provider.id if provider else ""
-        way = _Way(incoming, now, provider_id, incoming.sender, to.local)
+        grants = self.roster.grants(provider_id, to.local, now)
+        box = self.roster.heat_pumps[to.local].box if grants else ""
+        way = _Way(incoming, now, provider_id, incoming.sender, to.local, box)
         try:
             payload = _request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
-        grants = self.roster.grants(provider_id, to.local, now)
         judged = judge(payload.pdu, grants, now)
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
             return way.refuse(Condition.FORBIDDEN, judged, judged.reason)
-        box = self.roster.heat_pumps[to.local].box
-        way = _Way(incoming, now, provider_id, incoming.sender, to.local, box)
         xml = stanza(
             "iq",
             incoming.type,
             incoming.id,
             self.addresses.alias(provider_id, sender.resource),
-            self.addresses.box(way.box),
+            self.addresses.box(box),
             xer.encode_payload(payload),
         )
         if not judged.steers:

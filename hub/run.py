@@ -40,6 +40,10 @@ HEARTBEAT = 1.0
 MAX_BLIND = 4.0
 """Seconds after its last sign of life from which a router lets nothing through and tells nobody of presence:
 below the 5 s after which the operator's commands no longer wait for it."""
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Objects made, and lesser rounds done, until the garbage collector goes round (gc.set_threshold). A batch of
+stanzas is thousands of XML elements that hold no cycle: with Python's 700 much time goes to looking through
+them."""
 TICK = 1.0
 """Seconds between two looks at what became due."""
 MAX_HANG = 10.0
@@ -103,6 +107,7 @@ class RouterProcess:
             self._board.begin(await self._registry.read(changes_since, 0), time.time())
         finally:
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
             gc.enable()
 
     async def _close(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+import re
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 _ESCAPES = {
@@ -16,6 +17,7 @@ _ESCAPES = {
     ord("\n"): "&#10;",
     ord("\r"): "&#13;",
 }
+_TO_ESCAPE = re.compile("[" + "".join(map(chr, _ESCAPES)) + "]").search
 STANZAS_NS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 
@@ -64,8 +66,7 @@ _TYPES = {
 """Error type recommended for each condition; all others are cancel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stanza:
+class Stanza(NamedTuple):
     """A stanza as it came from the XMPP server; ``type`` is empty where it was left out."""
 
     kind: str
@@ -105,7 +106,7 @@ _CONDITIONS = frozenset(Condition)
 
 def escape(text: str) -> str:
     """Text for an attribute in double quotes."""
-    return text.translate(_ESCAPES)
+    return text.translate(_ESCAPES) if _TO_ESCAPE(text) else text
 
 
 def stanza(kind: str, type_: str, id_: str, sender: str, to: str, inner: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -54,7 +55,8 @@ class Traffic:
         if routed.outcome is Outcome.FORWARDED and not self._counted(routed, stanza, now):
             return
         self._counts.stanzas[stanza.kind, routed.outcome] += 1
-        _log(routed, stanza)
+        if routed.outcome is Outcome.REFUSED or log.is_enabled_for(logging.DEBUG):
+            _log(routed, stanza)
         pair = (stanza.sender, stanza.to)
         before = self._last_of.get(pair)
         entries = self._entries(routed, now)

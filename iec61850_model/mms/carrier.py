@@ -5,19 +5,12 @@ from __future__ import annotations
 import enum
 
 from iec61850_model.mms.pdu import (
-    CancelError,
     CancelRequest,
-    CancelResponse,
-    ConcludeError,
     ConcludeRequest,
-    ConcludeResponse,
-    ConfirmedError,
     ConfirmedRequest,
-    ConfirmedResponse,
-    InitiateError,
     InitiateRequest,
-    InitiateResponse,
     Pdu,
+    Reject,
     Unconfirmed,
     UnknownService,
     WriteRequest,
@@ -40,22 +33,25 @@ def carriers(pdu: Pdu) -> tuple[Carrier, ...]:
     must be answered (RFC 6120, 8.2.3). A request of an unknown service may come in either iq: it is for the
     server to refuse it by a PDU.
     """
-    match pdu:
-        case ConfirmedRequest(_, WriteRequest()) | InitiateRequest() | ConcludeRequest():
-            return (Carrier.IQ_SET,)
-        case ConfirmedRequest(_, UnknownService()):
-            return (Carrier.IQ_GET, Carrier.IQ_SET)
-        case ConfirmedRequest() | CancelRequest():
-            return (Carrier.IQ_GET,)
-        case ConfirmedResponse() | ConfirmedError() | CancelResponse() | CancelError():
-            return (Carrier.IQ_RESULT,)
-        case InitiateResponse() | InitiateError() | ConcludeResponse() | ConcludeError():
-            return (Carrier.IQ_RESULT,)
-        case Unconfirmed():
-            return (Carrier.MESSAGE,)
-    return (Carrier.IQ_RESULT, Carrier.MESSAGE)
+    if isinstance(pdu, ConfirmedRequest):
+        return _OF_SERVICE.get(type(pdu.service), (Carrier.IQ_GET,))
+    return _OF_PDU.get(type(pdu), (Carrier.IQ_RESULT,))
+
+
+_OF_SERVICE: dict[type, tuple[Carrier, ...]] = {
+    WriteRequest: (Carrier.IQ_SET,),
+    UnknownService: (Carrier.IQ_GET, Carrier.IQ_SET),
+}
+_OF_PDU: dict[type, tuple[Carrier, ...]] = {
+    InitiateRequest: (Carrier.IQ_SET,),
+    ConcludeRequest: (Carrier.IQ_SET,),
+    CancelRequest: (Carrier.IQ_GET,),
+    Unconfirmed: (Carrier.MESSAGE,),
+    Reject: (Carrier.IQ_RESULT, Carrier.MESSAGE),
+}
+_REQUESTS = (ConfirmedRequest, InitiateRequest, ConcludeRequest, CancelRequest)
 
 
 def is_request(pdu: Pdu) -> bool:
     """The PDU asks for an answer."""
-    return isinstance(pdu, ConfirmedRequest | InitiateRequest | ConcludeRequest | CancelRequest)
+    return isinstance(pdu, _REQUESTS)

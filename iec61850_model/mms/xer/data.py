@@ -128,6 +128,9 @@ def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Da
 
     Raises MalformedPdu.
     """
+    decoder = _DECODERS.get(name)
+    if decoder is not None:
+        return Data(cast("Tag", name), decoder(reader.text(element)))
     if name in ("structure", "array"):
         if depth >= MAX_NESTING:
             raise MalformedPdu(
@@ -145,10 +148,7 @@ def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Da
         return Data("mMSString", _read_mms_string(element, reader))
     if name == "boolean":
         return Data("boolean", reader.boolean(element))
-    decoder = _DECODERS.get(name)
-    if decoder is None:
-        raise MalformedPdu(f"{shown(name)} is not a kind of value", RejectReason.INVALID_ARGUMENT)
-    return Data(cast("Tag", name), decoder(reader.text(element)))
+    raise MalformedPdu(f"{shown(name)} is not a kind of value", RejectReason.INVALID_ARGUMENT)
 
 
 def _read_mms_string(element: Element, reader: Reader) -> str:

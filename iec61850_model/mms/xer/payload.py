@@ -170,13 +170,13 @@ def decode_payload(element: Element, *, strict: bool = False) -> Payload:
     Raises MalformedPdu, and nothing else, for anything that is neither.
     """
     reader = _STRICT if strict else _LENIENT
-    if reader.name(element) != "associationContext":
-        return Payload(decode(element, strict=strict))
+    name = reader.name(element)
+    if name != "associationContext":
+        return Payload(_decode(name, element, reader))
     association = element.get("assoID", "")
     if not _ASSOCIATION_ID.fullmatch(association):
         raise MalformedPdu(f"{shown(association)} is not an association id")
-    inner = reader.choice(element, ("assoID",))[1]
-    return Payload(decode(inner, strict=strict), association)
+    return Payload(_decode(*reader.choice(element, ("assoID",)), reader), association)
 
 
 def decode(element: Element, *, strict: bool = False) -> Pdu:
@@ -185,7 +185,10 @@ def decode(element: Element, *, strict: bool = False) -> Pdu:
     Raises MalformedPdu with the reject reason and, if it could be read, the invokeID.
     """
     reader = _STRICT if strict else _LENIENT
-    name = reader.name(element)
+    return _decode(reader.name(element), element, reader)
+
+
+def _decode(name: str, element: Element, reader: Reader) -> Pdu:
     decoder = _PDUS.get(name)
     if decoder is None:
         raise MalformedPdu(f"{shown(name)} is not a PDU", RejectReason.UNKNOWN_PDU_TYPE)

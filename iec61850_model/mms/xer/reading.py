@@ -78,11 +78,16 @@ class Reader:
         self, element: Element, allowed: Collection[str], attributes: Collection[str] = ()
     ) -> dict[str, Element]:
         """Children of a SEQUENCE by name; each at most once."""
-        self.check_plain(element, attributes)
-        self.check_no_text(element)
+        if element.attrib:
+            self.check_plain(element, attributes)
+        if element.text:
+            self.check_no_text(element)
         found: dict[str, Element] = {}
         for child in element:
-            name = self.name(child)
+            if child.tail:
+                self.check_no_text(element)
+            tag = child.tag
+            name = tag[_NAME_STARTS:] if tag.startswith(_IN_NS82) else self.name(child)
             if name not in allowed:
                 if self.strict:
                     raise MalformedPdu(f"element {shown(name)} is not known in {shown(element.tag)}")
@@ -94,10 +99,10 @@ class Reader:
 
     def needed(self, element: Element, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Element]:
         """Children of a SEQUENCE of which ``names`` must be there and ``optional`` may."""
-        fields = self.fields(element, names + optional)
-        missing = [name for name in names if name not in fields]
-        if missing:
-            raise MalformedPdu(f"{', '.join(missing)} is missing in {shown(element.tag)}")
+        fields = self.fields(element, names + optional if optional else names)
+        for name in names:
+            if name not in fields:
+                raise MalformedPdu(f"{name} is missing in {shown(element.tag)}")
         return fields
 
     def choice(self, element: Element, attributes: Collection[str] = ()) -> tuple[str, Element]:
@@ -118,7 +123,8 @@ class Reader:
 
     def items(self, element: Element, name: str, limit: int) -> list[Element]:
         """Children of a SEQUENCE OF, all of one name, at most ``limit``."""
-        self.check_plain(element)
+        if element.attrib:
+            self.check_plain(element)
         self.check_no_text(element)
         if len(element) > limit:
             raise MalformedPdu(
