@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -18,6 +21,26 @@ log = structlog.get_logger()
 
 MAX_IN_HAND = 5_000
 """Stanzas that wait for the audit; above, senders are told to wait."""
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A stanza that waits for its entries in the audit, or behind one that does."""
+
+    routed: Routed
+    to_write: int
+    failed: bool = False
+    _gone: asyncio.Future[None] | None = None
+
+    def gone(self) -> asyncio.Future[None]:
+        """Done when it was sent."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+        return self._gone
+
+    def is_gone(self) -> None:
+        if self._gone is not None:
+            self._gone.set_result(None)
 
 
 class Traffic:
@@ -39,8 +62,8 @@ class Traffic:
         self._send = send
         self._in_force = in_force
         self._refusals = RefusalCounter()
-        self._in_hand: set[asyncio.Task[None]] = set()
-        self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._held: dict[tuple[str, str], deque[_Held]] = {}
+        self._in_hand: set[_Held] = set()
 
     def __len__(self) -> int:
         return len(self._in_hand)
@@ -58,15 +81,11 @@ class Traffic:
         if routed.outcome is Outcome.REFUSED or log.is_enabled_for(logging.DEBUG):
             _log(routed, stanza)
         pair = (stanza.sender, stanza.to)
-        before = self._last_of.get(pair)
         entries = self._entries(routed, now)
-        if not entries and before is None:
+        if not entries and pair not in self._held:
             self._send(routed.xml)
             return
-        task = asyncio.create_task(self._write_and_send(entries, routed, before))
-        self._in_hand.add(task)
-        self._last_of[pair] = task
-        task.add_done_callback(lambda done: self._done(pair, done))
+        self._hold(_Held(routed, len(entries)), pair, entries)
 
     def over_limit(self, verdict: Verdict, stanza: Stanza) -> None:
         """Refuse what is over a limit; presence is only put off."""
@@ -83,12 +102,12 @@ class Traffic:
     async def settle(self) -> None:
         """Let what was judged by the earlier roster go its way before the new one is said to be in force."""
         if self._in_hand:
-            await asyncio.wait(set(self._in_hand))
+            await asyncio.wait({held.gone() for held in self._in_hand})
 
     async def finish(self, now: float, patience: float) -> None:
         """Let what is under way end, for ``patience`` seconds at most, and write what was only counted."""
         if self._in_hand:
-            await asyncio.wait(self._in_hand, timeout=patience)
+            await asyncio.wait({held.gone() for held in self._in_hand}, timeout=patience)
         for entry in self._refusals.drain(now):
             await self._write(entry)
 
@@ -115,14 +134,27 @@ class Traffic:
             return self._refusals.refused(routed.audit, now)
         return (routed.audit,)
 
-    async def _write_and_send(
-        self, entries: Iterable[AuditEntry], routed: Routed, before: asyncio.Task[None] | None
-    ) -> None:
+    def _hold(self, held: _Held, pair: tuple[str, str], entries: Iterable[AuditEntry]) -> None:
         """Audit first; and never overtake an earlier stanza of the same pair (RFC 6120, 10.1)."""
-        written = [await self._write(entry) for entry in entries]
-        if before is not None:
-            await asyncio.wait({before})
-        self._send(self._still_to_send(routed) if all(written) else routed.instead)
+        self._in_hand.add(held)
+        self._held.setdefault(pair, deque()).append(held)
+        for entry in entries:
+            self._audit.put(entry, partial(self._audited, held, pair, entry))
+
+    def _audited(
+        self, held: _Held, pair: tuple[str, str], entry: AuditEntry, failure: AuditError | None
+    ) -> None:
+        self._note(entry, failure)
+        held.failed |= failure is not None
+        held.to_write -= 1
+        queue = self._held[pair]
+        while queue and not queue[0].to_write:
+            first = queue.popleft()
+            self._in_hand.discard(first)
+            self._send(first.routed.instead if first.failed else self._still_to_send(first.routed))
+            first.is_gone()
+        if not queue:
+            del self._held[pair]
 
     def _still_to_send(self, routed: Routed) -> str:
         """A grant may have ended since it was judged, if the operator no longer waited for this router."""
@@ -131,24 +163,22 @@ class Traffic:
         self._counts.dropped["not in force"] += 1
         return routed.instead if routed.instead != routed.xml else ""
 
-    async def _write(self, entry: AuditEntry) -> bool:
+    async def _write(self, entry: AuditEntry) -> None:
         try:
             await self._audit.append(entry)
         except AuditError as failed:
-            self._counts.audit_failed += 1
-            self._counts.audit_failing = True
-            log.error("audit could not be written", reason=str(failed), service=entry.service)
-            return False
-        self._counts.audit_written += 1
-        self._counts.audit_failing = False
-        return True
+            self._note(entry, failed)
+        else:
+            self._note(entry, None)
 
-    def _done(self, pair: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
-        if self._last_of.get(pair) is task:
-            del self._last_of[pair]
-        if not task.cancelled() and task.exception():
-            log.error("a stanza could not be routed", exc_info=task.exception())
+    def _note(self, entry: AuditEntry, failure: AuditError | None) -> None:
+        """Count an entry that is written, or say that it is not."""
+        self._counts.audit_failing = failure is not None
+        if failure is None:
+            self._counts.audit_written += 1
+            return
+        self._counts.audit_failed += 1
+        log.error("audit could not be written", reason=str(failure), service=entry.service)
 
 
 def _log(routed: Routed, stanza: Stanza) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 MAX_TEXT = 500
 """Characters kept of each text: addresses are shorter, and what a stranger sends must not fill the disk."""
@@ -20,6 +18,7 @@ OPERATOR_CHAIN = "operator"
 """The chain of the operator's commands; no router may have this name."""
 FIRST_PREVIOUS = "0" * 64
 """What stands for the hash before the first row of a chain."""
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class AuditKind(enum.StrEnum):
@@ -53,31 +52,37 @@ class AuditEntry:
     actor: str = ""
 
 
-def columns(entry: AuditEntry) -> dict[str, Any]:
-    """The entry as it is stored: references parted by spaces, longer texts cut."""
-    return {
-        "at": entry.at,
-        "kind": entry.kind.value,
-        "provider": _cut(entry.provider, MAX_TEXT),
-        "provider_jid": _cut(entry.provider_jid, MAX_TEXT),
-        "heat_pump": _cut(entry.heat_pump, MAX_TEXT),
-        "box": _cut(entry.box, MAX_TEXT),
-        "stanza_id": _cut(entry.stanza_id, MAX_TEXT),
-        "service": _cut(entry.service, MAX_TEXT),
-        "references": _cut(" ".join(entry.references), MAX_REFERENCES_TEXT),
-        "detail": _cut(entry.detail, MAX_TEXT),
-        "actor": _cut(entry.actor, MAX_TEXT),
-    }
+COLUMNS = (
+    *("at", "kind", "provider", "provider_jid", "heat_pump", "box"),
+    *("stanza_id", "service", "references", "detail", "actor"),
+)
+"""Columns an entry is stored in, in the order in which they are hashed."""
 
 
-def row_hash(row: Mapping[str, Any], previous_hash: str) -> str:
-    """SHA-256, in hexadecimal, over the row's canonical JSON and the hash of the row before it in its chain.
+def stored_values(entry: AuditEntry) -> tuple[float | str, ...]:
+    """What COLUMNS hold of the entry: references parted by spaces, longer texts cut."""
+    return (
+        entry.at,
+        entry.kind.value,
+        _cut(entry.provider),
+        _cut(entry.provider_jid),
+        _cut(entry.heat_pump),
+        _cut(entry.box),
+        _cut(entry.stanza_id),
+        _cut(entry.service),
+        _cut(" ".join(entry.references), MAX_REFERENCES_TEXT),
+        _cut(entry.detail),
+        _cut(entry.actor),
+    )
 
-    ``row`` holds chain, seq and what ``columns`` gives.
+
+def row_hash(previous_hash: str, chain: str, seq: int, values: tuple[float | str, ...]) -> str:
+    """SHA-256, in hexadecimal, over a row and the hash of the row before it in its chain.
+
+    Hashed is the JSON array, without blanks and in ASCII, of these arguments and the values of COLUMNS.
     """
-    canonical = json.dumps({**row, "previous_hash": previous_hash}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(_as_json((previous_hash, chain, seq, *values)).encode()).hexdigest()
 
 
-def _cut(text: str, length: int) -> str:
+def _cut(text: str, length: int = MAX_TEXT) -> str:
     return text if len(text) <= length else text[: length - len(CUT)] + CUT

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hub.audit.entry import FIRST_PREVIOUS, AuditEntry, columns, row_hash
+from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, AuditEntry, row_hash, stored_values
 from hub.audit.models import EntryRow
 from hub.database import Schema, open_engine
 
@@ -20,6 +21,14 @@ MAX_WAITING = 10_000
 """Entries not yet committed: some seconds of a full router; beyond, what cannot be audited is refused."""
 MAX_BATCH = 1_000
 """Entries of one commit: others' turn at the database comes at least every some ten milliseconds."""
+ROWS_AT_ONCE = 500
+"""Entries of one INSERT: the database's thread and the router's wait for each other's turn at the interpreter
+with each statement. SQLite takes 32,000 values in one."""
+
+_COLUMNS = ("previous_hash", "chain", "seq", *COLUMNS, "hash")
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_INSERT = f"INSERT INTO entry ({_NAMES}) VALUES "  # noqa: S608  names of our own columns
+_PLACES = f"({', '.join('?' * len(_COLUMNS))})"
 
 
 class AuditError(Exception):
@@ -34,10 +43,14 @@ class AuditClosed(AuditError):
     """The audit was closed; it takes nothing more."""
 
 
+Written: TypeAlias = Callable[[AuditError | None], None]
+"""Called when an entry is on the disk, or with the reason why not."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     entry: AuditEntry
-    written: asyncio.Future[None]
+    written: Written
 
 
 @dataclass(slots=True)
@@ -80,14 +93,31 @@ class AuditLog:
         Raises AuditFull at once if too many wait, AuditClosed after ``close``, AuditError if it cannot be
         written.
         """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def written(failure: AuditError | None) -> None:
+            if done.done():
+                return
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+        self.put(entry, written)
+        await done
+
+    def put(self, entry: AuditEntry, written: Written) -> None:
+        """As ``append``, for those who write thousands: ``written`` is called with what went wrong, or None.
+
+        It may be called before this returns, and must not raise.
+        """
         if self._closed:
-            raise AuditClosed("the audit is closed")
-        if len(self._queue) >= MAX_WAITING:
-            raise AuditFull(f"{MAX_WAITING} audit entries wait to be written: nothing more is let through")
-        waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
-        self._queue.entries.append(waiting)
-        self._queue.filled.set()
-        await waiting.written
+            written(AuditClosed("the audit is closed"))
+        elif len(self._queue) >= MAX_WAITING:
+            written(AuditFull(f"{MAX_WAITING} audit entries wait to be written: nothing more is let through"))
+        else:
+            self._queue.entries.append(_Waiting(entry, written))
+            self._queue.filled.set()
 
     async def close(self) -> None:
         """Write what waits, then close the database."""
@@ -115,12 +145,7 @@ class AuditLog:
         except Exception as error:  # whatever stops one commit must reach who waits, and not the next commit
             failure = AuditError(f"the audit could not be written: {error}")
         for waiting in batch:
-            if waiting.written.done():
-                continue
-            if failure is None:
-                waiting.written.set_result(None)
-            else:
-                waiting.written.set_exception(failure)
+            waiting.written(failure)
 
     async def _insert(self, connection: AsyncConnection, entries: Sequence[AuditEntry]) -> None:
         last = await connection.execute(
@@ -131,11 +156,13 @@ class AuditLog:
         )
         found = last.one_or_none()
         seq, previous = (found.seq, found.hash) if found else (0, FIRST_PREVIOUS)
-        rows = []
-        for entry in entries:
-            seq += 1
-            row = {"chain": self._chain, "seq": seq, **columns(entry)}
-            digest = row_hash(row, previous)
-            rows.append({**row, "previous_hash": previous, "hash": digest})
-            previous = digest
-        await connection.execute(insert(EntryRow), rows)
+        for at in range(0, len(entries), ROWS_AT_ONCE):
+            part = entries[at : at + ROWS_AT_ONCE]
+            row: list[float | str] = []
+            for entry in part:
+                seq += 1
+                values = stored_values(entry)
+                digest = row_hash(previous, self._chain, seq, values)
+                row += (previous, self._chain, seq, *values, digest)
+                previous = digest
+            await connection.exec_driver_sql(_INSERT + ", ".join([_PLACES] * len(part)), tuple(row))

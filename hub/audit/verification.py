@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
-from hub.audit.entry import FIRST_PREVIOUS, row_hash
+from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, row_hash
 from hub.audit.log import AUDIT_SCHEMA
 from hub.audit.models import EntryRow
 from hub.database import open_engine, reading
@@ -17,8 +17,6 @@ ROWS_AT_ONCE = 1_000
 """Rows fetched at once: the audit may hold millions."""
 MAX_FINDINGS = 1_000
 """Findings reported: the first ones tell; a chain forged throughout would give one for each row."""
-
-_NOT_HASHED = ("id", "hash", "previous_hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,8 @@ class ChainChecker:
             yield f"rows {before.seq + 1} to {row['seq'] - 1} are missing"
         elif row["previous_hash"] != before.hash:
             yield "does not follow from the row before it"
-        hashed = {name: value for name, value in row.items() if name not in _NOT_HASHED}
-        if row_hash(hashed, row["previous_hash"]) != row["hash"]:
+        values = tuple([row[name] for name in COLUMNS])
+        if row_hash(row["previous_hash"], row["chain"], row["seq"], values) != row["hash"]:
             yield "was changed after it was written"
 
 

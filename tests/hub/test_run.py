@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import hub.run
-from hub.audit import AuditError, AuditFilter, AuditLog, AuditReader
+from hub.audit import AuditEntry, AuditError, AuditFilter, AuditLog, AuditReader
+from hub.audit.log import Written
 from hub.component import LinkDown, LinkFull
 from hub.config import HubConfig
 from hub.registry import (
@@ -161,13 +162,16 @@ def unreadable(*_args: Any, **_more: Any) -> None:
 async def test_an_operate_is_on_the_disk_before_it_is_on_its_way(
     hub_: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, at_commit = hub_.audit.append, []
+    put, at_commit = hub_.audit.put, []
 
-    async def append(entry: Any) -> None:
-        await write(entry)
-        at_commit.append(hub_.link.count("EvuGGIO1"))
+    def look_at_commit(entry: AuditEntry, written: Written) -> None:
+        def looked(failure: AuditError | None) -> None:
+            at_commit.append(hub_.link.count("EvuGGIO1"))
+            written(failure)
 
-    monkeypatch.setattr(hub_.audit, "append", append)
+        put(entry, looked)
+
+    monkeypatch.setattr(hub_.audit, "put", look_at_commit)
     hub_.link.say("iq", "set", SP, HP, OPERATE)
     await until(lambda: hub_.link.count("EvuGGIO1") == 1)
     assert at_commit == [0]
@@ -175,10 +179,7 @@ async def test_an_operate_is_on_the_disk_before_it_is_on_its_way(
 
 
 async def test_what_cannot_be_audited_is_not_forwarded(hub_: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def append(_entry: Any) -> None:
-        raise AuditError("no space left")
-
-    monkeypatch.setattr(hub_.audit, "append", append)
+    monkeypatch.setattr(hub_.audit, "put", lambda _entry, written: written(AuditError("no space left")))
     hub_.link.say("iq", "set", SP, HP, OPERATE)
     await until(lambda: hub_.link.count("resource-constraint") == 1)
     assert hub_.link.count("EvuGGIO1") == 0
@@ -219,20 +220,16 @@ async def test_what_the_audit_held_up_is_not_sent_by_a_router_that_nobody_waits_
     hub_: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk stalls, the command gives up waiting and returns: what was judged before is void."""
-    write, stalled = hub_.audit.append, asyncio.Event()
-
-    async def append(entry: Any) -> None:
-        await stalled.wait()
-        await write(entry)
-
-    monkeypatch.setattr(hub_.audit, "append", append)
+    put, held_up = hub_.audit.put, []
+    monkeypatch.setattr(hub_.audit, "put", lambda *args: held_up.append(args))
     monkeypatch.setattr(hub.run, "MAX_BLIND", 0.2)
     monkeypatch.setattr(hub.run, "HEARTBEAT", 0.05)
     hub_.link.say("iq", "set", SP, HP, OPERATE, "1")
     hub_.link.say("iq", "get", SP, HP, READ, "2")
     await asyncio.sleep(0.5)
     await hub_.registry.run(revoke_grant, hub_.grant, now=2.0)
-    stalled.set()
+    for entry, written in held_up:
+        put(entry, written)
     await until(lambda: hub_.link.count("resource-constraint") == 1)
     await hub_.process._traffic.settle()
     assert hub_.link.count("EvuGGIO1") == hub_.link.count("HpGGIO1") == 0
