@@ -10,7 +10,7 @@ from iec61850_model.mms.pdu import MAX_NESTING
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.tree import ArrayNode, Branch, Leaf, LogicalDevice, LogicalNode, Node, Tree
 from iec61850_model.types import BASIC_TYPES, BasicType, enumeration
-from iec61850_model.values import GOOD, NOT_CONNECTED, FunctionalConstraint
+from iec61850_model.values import GOOD, NO_TRIGGER, NOT_CONNECTED, FunctionalConstraint, Trigger
 
 NS_SCL = "http://www.iec.ch/61850/2003/SCL"
 _NS = f"{{{NS_SCL}}}"
@@ -23,6 +23,7 @@ MAX_NODES = 100_000
 """Data objects, structures and attributes of one model, so that nested arrays cannot fill the memory."""
 
 FC = FunctionalConstraint
+_TRIGGERS = {"dchg": Trigger.DCHG, "qchg": Trigger.QCHG, "dupd": Trigger.DUPD}
 _FC_ORDER = {fc: at for at, fc in enumerate(FC)}
 
 
@@ -57,10 +58,16 @@ class _Place:
     fc: FC
     depth: int
     val_kind: str = "Set"
+    triggers: Trigger = NO_TRIGGER
 
     def within(self, element: etree._Element) -> _Place:
         """A structure that is read-only holds nothing that can be written, unless a part says so itself."""
-        return replace(self, val_kind=element.get("valKind", self.val_kind))
+        triggers = self.triggers
+        for name, trigger in _TRIGGERS.items():
+            if name in element.attrib:
+                on = element.get(name) in ("true", "1")
+                triggers = triggers | trigger if on else triggers & ~trigger
+        return replace(self, val_kind=element.get("valKind", self.val_kind), triggers=triggers)
 
     def below(self) -> _Place:
         return replace(self, depth=self.depth + 1)
@@ -218,7 +225,8 @@ class _Reader:
     ) -> Leaf:
         source = instance if instance is not None and instance.find(f"{_NS}Val") is not None else element
         val_kind = (instance.get("valKind") if instance is not None else None) or place.val_kind
-        leaf = Leaf(basic, basic.rest, writable=place.fc is FC.SP and val_kind == "Set")
+        writable = place.fc is FC.SP and val_kind == "Set"
+        leaf = Leaf(basic, basic.rest, writable, place.triggers)
         text = source.findtext(f"{_NS}Val")
         if text is not None:
             try:

@@ -7,14 +7,15 @@ so nobody can see a new value with an old time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from iec61850_model.mms.pdu import Array, Data, DataAccessError, Structure, TypeDescription
 from iec61850_model.reference import Reference
 from iec61850_model.types import BasicType, Value, ValueRefused
-from iec61850_model.values import FunctionalConstraint, Quality, Timestamp
+from iec61850_model.values import NO_TRIGGER, FunctionalConstraint, Quality, Timestamp, Trigger
 
 FC = FunctionalConstraint
 
@@ -43,6 +44,8 @@ class Leaf:
     type: BasicType
     value: Value
     writable: bool = False
+    triggers: Trigger = NO_TRIGGER
+    """Which of dchg, qchg and dupd this attribute causes (SCL)."""
 
     def describe(self) -> TypeDescription:
         return self.type.primitive
@@ -157,11 +160,35 @@ class NoSuchNode(LookupError):
     """A reference that leads to nothing in this tree."""
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A new value, quality and time of a data object; see ``Tree.update``."""
+
+    reference: Reference
+    value: object
+    quality: Quality
+    time: Timestamp
+    mirrored: Mapping[tuple[str, ...], Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one attribute: ``attribute`` is its full reference, with FC."""
+
+    attribute: Reference
+    triggers: Trigger
+
+
+Watcher: TypeAlias = Callable[[Sequence[Change]], None]
+"""Told of all that changed in one moment, when it has: it may read the new values, and changes nothing."""
+
+
 class Tree:
     """All instances of one server. Not thread-safe: one owner changes it, in its own loop."""
 
     def __init__(self, devices: Iterable[LogicalDevice]) -> None:
         self.devices = {device.name: device for device in devices}
+        self.watchers: list[Watcher] = []
 
     def logical_node(self, domain: str, ln: str) -> LogicalNode | None:
         """The logical node, or None."""
@@ -233,14 +260,76 @@ class Tree:
         sets further attributes of the same branch where they exist, e.g. ``("origin", "orCat")``.
         Raises NoSuchNode or ValueRefused and then changes nothing.
         """
-        _, branch = self.value_branch(reference)
-        leaf = self.value_leaf(reference)
-        checked = leaf.value if value is None else leaf.type.checked(value)
-        extra = [(branch.leaf(*path), part) for path, part in (mirrored or {}).items()]
-        kept = [(at, at.type.checked(part)) for at, part in extra if at is not None]
-        quality_leaf, time_leaf = branch.leaf("q"), branch.leaf("t")
-        if quality_leaf is None or time_leaf is None:
-            raise NoSuchNode(f"{reference} has no quality and time: it is a setting")
-        leaf.value, quality_leaf.value, time_leaf.value = checked, quality, time
-        for at, part in kept:
-            at.value = part
+        self.update_all([Update(reference, value, quality, time, mirrored or {})])
+
+    def update_all(self, updates: Iterable[Update]) -> None:
+        """Make several updates as one: all of them, or none if one is refused. See ``update``."""
+        assignments: list[tuple[Reference, Leaf, Value]] = []
+        for one in updates:
+            assignments += self._planned(one)
+        self._assign(assignments)
+
+    def write(self, reference: Reference, data: Data) -> None:
+        """Set an attribute, structure or array that a client may write, all of it or nothing.
+
+        Raises NoSuchNode or ValueRefused.
+        """
+        node = self.find(reference)
+        if node is None:
+            raise NoSuchNode(f"{reference} does not exist")
+        planned: list[tuple[Leaf, Value]] = []
+        node.plan(data, planned)
+        places = {id(leaf): place for place, leaf in _leaves(reference, node)}
+        self._assign([(places[id(leaf)], leaf, value) for leaf, value in planned])
+
+    def _planned(self, update: Update) -> Iterator[tuple[Reference, Leaf, Value]]:
+        place, branch = self.value_branch(update.reference)
+        path = VALUE_PATHS[self.cdc(update.reference) or ""]
+        leaf = branch.leaf(*path)
+        quality, time = branch.leaf("q"), branch.leaf("t")
+        if leaf is None:
+            raise NoSuchNode(f"{update.reference} has no value attribute in this model")
+        if quality is None or time is None:
+            raise NoSuchNode(f"{update.reference} has no quality and time: it is a setting")
+        value = leaf.value if update.value is None else leaf.type.checked(update.value)
+        yield place.child(*path), leaf, value
+        yield place.child("q"), quality, update.quality
+        yield place.child("t"), time, update.time
+        for at, part in update.mirrored.items():
+            mirror = branch.leaf(*at)
+            if mirror is not None:
+                yield place.child(*at), mirror, mirror.type.checked(part)
+
+    def _assign(self, assignments: Sequence[tuple[Reference, Leaf, Value]]) -> None:
+        changes = []
+        for place, leaf, value in assignments:
+            if leaf.triggers:
+                caused = leaf.triggers & Trigger.DUPD
+                if not _same(leaf.value, value):
+                    caused |= leaf.triggers & (Trigger.DCHG | Trigger.QCHG)
+                if caused:
+                    changes.append(Change(place, caused))
+            leaf.value = value
+        if changes:
+            for watcher in self.watchers:
+                watcher(changes)
+
+
+def _same(old: Value, new: Value) -> bool:
+    """Not-a-number is the same as itself: it is no change."""
+    if isinstance(old, float) and isinstance(new, float) and math.isnan(old):
+        return math.isnan(new)
+    return old == new
+
+
+def _leaves(reference: Reference, node: Node) -> Iterator[tuple[Reference, Leaf]]:
+    """Every leaf with its reference; an array has one place for all its elements."""
+    match node:
+        case Leaf():
+            yield reference, node
+        case Branch(children):
+            for name, child in children.items():
+                yield from _leaves(reference.child(name), child)
+        case ArrayNode(elements):
+            for element in elements:
+                yield from _leaves(reference, element)

@@ -212,6 +212,77 @@ _DETAILS = tuple(
     )
 )
 
+
+class Trigger(enum.IntFlag):
+    """What makes an entry of a report or log (7-2, TrgOps and ReasonCode; bit 0 is reserved)."""
+
+    DCHG = 1 << 5
+    """The value changed."""
+    QCHG = 1 << 4
+    """The quality changed."""
+    DUPD = 1 << 3
+    """The value was written anew, the same or another."""
+    INTEGRITY = 1 << 2
+    GI = 1 << 1
+    APPLICATION = 1 << 0
+    """A reason only: never in TrgOps."""
+
+    @classmethod
+    def from_trg_ops(cls, bits: str) -> Trigger:
+        """TrgOps from its 6 bits, the reserved first one left out of account; raises ValueError."""
+        if len(bits) != 6 or bits.strip("01"):
+            raise ValueError(f"TrgOps has 6 bits, got {bits[:20]!r}")
+        return cls(int(bits[1:], 2) << 1)
+
+    @property
+    def trg_ops(self) -> str:
+        """The 6 bits of TrgOps."""
+        return f"0{int(self) >> 1:05b}"
+
+    @property
+    def reason_code(self) -> str:
+        """The 7 bits of ReasonCode."""
+        return f"0{int(self):06b}"
+
+    @classmethod
+    def from_reason_code(cls, bits: str) -> Trigger:
+        """A reason from its 7 bits (6, as older devices send, too); raises ValueError."""
+        if len(bits) not in (6, 7) or bits.strip("01"):
+            raise ValueError(f"a reason code has 7 bits, got {bits[:20]!r}")
+        return cls(int(f"{bits:0<7}"[1:], 2))
+
+
+NO_TRIGGER = Trigger(0)
+
+
+class OptFlds(enum.IntFlag):
+    """Optional fields of a report (7-2, OptFlds: 10 bits, bit 0 reserved)."""
+
+    SEQ_NUM = 1 << 8
+    TIME_STAMP = 1 << 7
+    REASON = 1 << 6
+    DATA_SET = 1 << 5
+    DATA_REF = 1 << 4
+    BUF_OVFL = 1 << 3
+    ENTRY_ID = 1 << 2
+    CONF_REV = 1 << 1
+    SEGMENTATION = 1 << 0
+
+    @classmethod
+    def from_bits(cls, bits: str) -> OptFlds:
+        """OptFlds from its 10 bits; raises ValueError."""
+        if len(bits) != 10 or bits.strip("01"):
+            raise ValueError(f"OptFlds has 10 bits, got {bits[:20]!r}")
+        return cls(int(bits[1:], 2))
+
+    @property
+    def bits(self) -> str:
+        """The 10 bits on the wire."""
+        return f"0{int(self):09b}"
+
+
+NO_OPT_FLDS = OptFlds(0)
+
 CLOCK_FAILURE = 0x40
 CLOCK_NOT_SYNCHRONIZED = 0x20
 ACCURACY_1_MS = 10

@@ -8,6 +8,8 @@ from iec61850_model.mms.pdu import (
     CancelRequest,
     ConcludeRequest,
     ConfirmedRequest,
+    DefineNamedVariableListRequest,
+    DeleteNamedVariableListRequest,
     InitiateRequest,
     Pdu,
     Reject,
@@ -40,6 +42,8 @@ def carriers(pdu: Pdu) -> tuple[Carrier, ...]:
 
 _OF_SERVICE: dict[type, tuple[Carrier, ...]] = {
     WriteRequest: (Carrier.IQ_SET,),
+    DefineNamedVariableListRequest: (Carrier.IQ_SET,),
+    DeleteNamedVariableListRequest: (Carrier.IQ_SET,),
     UnknownService: (Carrier.IQ_GET, Carrier.IQ_SET),
 }
 _OF_PDU: dict[type, tuple[Carrier, ...]] = {

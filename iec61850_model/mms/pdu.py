@@ -208,6 +208,82 @@ class WriteResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class GetNamedVariableListAttributesRequest:
+    """GetDataSetDirectory (8-2, 14.6)."""
+
+    name: ObjectName
+
+
+@dataclass(frozen=True, slots=True)
+class GetNamedVariableListAttributesResponse:
+    """The members of a data set, in order."""
+
+    variables: tuple[ObjectName, ...]
+    deletable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DefineNamedVariableListRequest:
+    """CreateDataSet (8-2, 14.4)."""
+
+    name: ObjectName
+    variables: tuple[ObjectName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DefineNamedVariableListResponse:
+    """The data set is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNamedVariableListRequest:
+    """DeleteDataSet (8-2, 14.5): scopeOfDelete is always ``specific``."""
+
+    names: tuple[ObjectName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNamedVariableListResponse:
+    """How many of the names were found, and how many of those deleted."""
+
+    matched: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJournalRequest:
+    """QueryLogByTime (``start`` and ``stop``), QueryLogAfter (``after``); 8-2, 17.3.
+
+    ``after``: time and EntryID of the entry to start after, which also asks for a further page.
+    """
+
+    name: ObjectName
+    start: EntryTime | None = None
+    stop: EntryTime | None = None
+    after: tuple[EntryTime, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """An entry of a log: EntryID of 8 octets, its time, and (variable tag, value) in order.
+
+    Tags are data references, and ``ReasonCode`` after each one where the log keeps reasons.
+    """
+
+    entry_id: bytes
+    time: EntryTime
+    variables: tuple[tuple[str, Data], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJournalResponse:
+    """Entries in order of EntryID; more_follows: ask again with ``after`` the last one."""
+
+    entries: tuple[JournalEntry, ...]
+    more_follows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownService:
     """A service this implementation does not know; ``name`` is its element. Never encoded."""
 
@@ -215,10 +291,26 @@ class UnknownService:
 
 
 RequestService: TypeAlias = (
-    GetNameListRequest | GetVariableAccessAttributesRequest | ReadRequest | WriteRequest | UnknownService
+    GetNameListRequest
+    | GetVariableAccessAttributesRequest
+    | ReadRequest
+    | WriteRequest
+    | GetNamedVariableListAttributesRequest
+    | DefineNamedVariableListRequest
+    | DeleteNamedVariableListRequest
+    | ReadJournalRequest
+    | UnknownService
 )
 ResponseService: TypeAlias = (
-    GetNameListResponse | GetVariableAccessAttributesResponse | ReadResponse | WriteResponse | UnknownService
+    GetNameListResponse
+    | GetVariableAccessAttributesResponse
+    | ReadResponse
+    | WriteResponse
+    | GetNamedVariableListAttributesResponse
+    | DefineNamedVariableListResponse
+    | DeleteNamedVariableListResponse
+    | ReadJournalResponse
+    | UnknownService
 )
 
 
@@ -274,6 +366,11 @@ class MmsError:
 
 INVALID_SERVICE = MmsError(ErrorClass.SERVICE, 0)
 PDU_SIZE = MmsError(ErrorClass.SERVICE, 3)
+OBJECT_UNDEFINED = MmsError(ErrorClass.DEFINITION, 1)
+OBJECT_EXISTS = MmsError(ErrorClass.DEFINITION, 5)
+OBJECT_CONSTRAINT_CONFLICT = MmsError(ErrorClass.SERVICE, 5)
+ACCESS_UNSUPPORTED = MmsError(ErrorClass.ACCESS, 1)
+ACCESS_DENIED = MmsError(ErrorClass.ACCESS, 3)
 OBJECT_NON_EXISTENT = MmsError(ErrorClass.ACCESS, 2)
 VERSION_INCOMPATIBLE = MmsError(ErrorClass.INITIATE, 1)
 MAX_CALLING_INSUFFICIENT = MmsError(ErrorClass.INITIATE, 3)

@@ -24,8 +24,8 @@ from iec61850_model.mms.pdu import (
     VariableList,
 )
 from iec61850_model.reference import InvalidReference, Reference
-from iec61850_model.tree import Leaf, Tree
-from iec61850_model.types import Value, ValueRefused
+from iec61850_model.tree import NoSuchNode, Tree
+from iec61850_model.types import ValueRefused
 from iec61850_model.values import FunctionalConstraint
 
 NAME_OVERHEAD = 25
@@ -117,14 +117,12 @@ def write(tree: Tree, reference: Reference | None, data: Data) -> DataAccessErro
 
     Returns None when written, otherwise what the client is told.
     """
-    node = tree.find(reference) if reference else None
-    if node is None:
+    if reference is None:
         return DataAccessError.OBJECT_NON_EXISTENT
-    assignments: list[tuple[Leaf, Value]] = []
     try:
-        node.plan(data, assignments)
+        tree.write(reference, data)
+    except NoSuchNode:
+        return DataAccessError.OBJECT_NON_EXISTENT
     except ValueRefused as refused:
         return refused.error
-    for leaf, value in assignments:
-        leaf.value = value
     return None
