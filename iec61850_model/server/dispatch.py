@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from iec61850_model.blocks import Blocks
 from iec61850_model.mms import xer
 from iec61850_model.mms.pdu import (
     DEFAULT_PDU_SIZE,
@@ -38,13 +39,24 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import Reference
 from iec61850_model.server import access
 from iec61850_model.server.associations import Associations
+from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.control import Client, Controls, Executing, Refused
+from iec61850_model.server.data_sets import DataSets
 from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Settled, Switch
+from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.tree import Tree
 from iec61850_model.values import AddCause
 
 MAX_PENDING_WRITES = 64
 """Writes that wait for the process at one time; more are refused as temporarily unavailable."""
+
+NO_BLOCKS = Blocks()
+
+
+def in_memory(block: str) -> EntryBuffer:
+    """A buffer of the usual size for a control block or log, gone with the server."""
+    del block
+    return MemoryBuffer()
 
 
 @dataclass(slots=True)
@@ -60,12 +72,23 @@ class _PendingWrite:
 
 
 class Server:
-    """An IEC 61850 server over a tree. I/O-free: PDUs and time in, effects out."""
+    """An IEC 61850 server over a tree. I/O-free: PDUs and time in, effects out.
 
-    def __init__(self, tree: Tree) -> None:
+    ``blocks``: its configured data sets and control blocks. ``buffers`` gives the buffer of the control block
+    or log of a reference (``AVG/LLN0$BR$brcbAvg01``).
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        blocks: Blocks = NO_BLOCKS,
+        buffers: Callable[[str], EntryBuffer] = in_memory,
+    ) -> None:
         self.tree = tree
         self.associations = Associations()
+        self.data_sets = DataSets(tree, blocks.data_sets)
         self.controls = Controls(tree)
+        self._buffers = buffers
         self._writes: dict[int, _PendingWrite] = {}
 
     def handle(self, incoming: Incoming, moment: Moment) -> list[Effect]:
