@@ -13,7 +13,7 @@ from typing import NamedTuple
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
 from hub.judge import Judgement, judge
-from hub.roster import HeatPump, Roster
+from hub.roster import HeatPump, Right, Roster
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
@@ -22,6 +22,8 @@ from iec61850_model.mms.pdu import (
     ConfirmedError,
     ConfirmedResponse,
     Data,
+    DefineNamedVariableListResponse,
+    DeleteNamedVariableListResponse,
     InformationReport,
     ObjectName,
     Payload,
@@ -29,6 +31,7 @@ from iec61850_model.mms.pdu import (
     Reject,
     Unconfirmed,
     VariableList,
+    VariableListName,
     WriteResponse,
 )
 
@@ -192,19 +195,22 @@ class Router:
         target = full(provider.jid, to.resource)
         public = self.addresses.heat_pump(heat_pump.id)
         way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
-        inner, result, condition = _content(incoming)
-        if not self.roster.grants(provider.id, heat_pump.id, now):
-            if answers and result:
-                ended = way.entry(AuditKind.RESULT, _RESULT, f"{result}; {_ENDED}")
+        said = _said(incoming)
+        grants = self.roster.grants(provider.id, heat_pump.id, now)
+        if not grants:
+            if answers and said.result:
+                ended = way.entry(AuditKind.RESULT, _RESULT, f"{said.result}; {_ENDED}")
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
             return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
-        if condition is None:
-            xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, inner)
+        if said.reports and not any(Right.READ in grant.rights for grant in grants):
+            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant to read")
+        if said.condition is None:
+            xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, said.inner)
         elif answers or incoming.type == "error":
-            xml = error(incoming.kind, incoming.id, public, target, condition)
+            xml = error(incoming.kind, incoming.id, public, target, said.condition)
         else:
             return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
-        audit = way.entry(AuditKind.RESULT, _RESULT, result) if result else None
+        audit = way.entry(AuditKind.RESULT, _RESULT, said.result) if said.result else None
         return way.forward(xml, "", audit, xml)
 
 
@@ -230,20 +236,34 @@ def _request_in(incoming: Stanza) -> Payload:
     return payload
 
 
-def _content(incoming: Stanza) -> tuple[str, str, Condition | None]:
-    """What a box says: the PDU written anew, what the audit is told, and the condition if it is none."""
+class _Said(NamedTuple):
+    """What a box says: the PDU written anew, what the audit is told, whether it is a report of values, and
+    the condition if it is no PDU."""
+
+    inner: str = ""
+    result: str = ""
+    reports: bool = False
+    condition: Condition | None = None
+
+
+def _said(incoming: Stanza) -> _Said:
     if incoming.type == "error":
         condition = incoming.error_condition
-        return "", condition, condition
+        return _Said(result=condition, condition=condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
         payload = _payload_in(incoming)
         if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        return xer.encode_payload(payload), _result(payload.pdu), None
+        return _Said(xer.encode_payload(payload), _result(payload.pdu), _reports(payload.pdu))
     except xer.CodecError:
         condition = Condition.INTERNAL_SERVER_ERROR
-        return "", condition, condition
+        return _Said(result=condition, condition=condition)
+
+
+def _reports(pdu: Pdu) -> bool:
+    """A report names a variable list; LastApplError and CommandTermination name variables (8-2, 17.1, 20.8)."""
+    return isinstance(pdu, Unconfirmed) and isinstance(pdu.service.variables, VariableListName)
 
 
 def _result(pdu: Pdu) -> str:
@@ -251,6 +271,10 @@ def _result(pdu: Pdu) -> str:
     match pdu:
         case ConfirmedResponse(_, WriteResponse(results)):
             return ", ".join("done" if one is None else one.text for one in results) or "done"
+        case ConfirmedResponse(_, DefineNamedVariableListResponse()):
+            return "done"
+        case ConfirmedResponse(_, DeleteNamedVariableListResponse(matched, deleted)):
+            return f"{deleted} of {matched} deleted"
         case ConfirmedError(_, mms_error):
             return mms_error.text
         case Reject(reason):

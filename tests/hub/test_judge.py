@@ -15,6 +15,9 @@ from iec61850_model.mms.pdu import (
     ConcludeRequest,
     ConfirmedRequest,
     Data,
+    DefineNamedVariableListRequest,
+    DeleteNamedVariableListRequest,
+    GetNamedVariableListAttributesRequest,
     GetNameListRequest,
     GetVariableAccessAttributesRequest,
     InitiateRequest,
@@ -22,6 +25,7 @@ from iec61850_model.mms.pdu import (
     ObjectName,
     ObjectScope,
     Pdu,
+    ReadJournalRequest,
     ReadRequest,
     RequestService,
     UnknownService,
@@ -36,8 +40,9 @@ NOW = 1_800_000_000.0
 ALL = frozenset(Right)
 VALUE = Data("boolean", True)
 FC = FunctionalConstraint
-READS = (FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG)
-WRITES = (FC.SP, FC.CF, FC.SV, FC.BL, FC.SE)
+REPORTS = (FC.BR, FC.RP)
+READS = (FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG, FC.LG, *REPORTS)
+WRITES = (FC.SP, FC.CF, FC.SV, FC.BL, FC.SE, FC.LG)
 
 
 def grant(
@@ -79,6 +84,22 @@ def operate(*texts: str, at: float = 0.0) -> Pdu:
     return write(*texts, data=(command(at),) * len(texts))
 
 
+def listed(text: str) -> VariableListName:
+    return VariableListName(name(text))
+
+
+def members_of(text: str) -> Pdu:
+    return request(GetNamedVariableListAttributesRequest(name(text)))
+
+
+def make(text: str, *members: str) -> Pdu:
+    return request(DefineNamedVariableListRequest(name(text), tuple(map(name, members))))
+
+
+def delete(*texts: str) -> Pdu:
+    return request(DeleteNamedVariableListRequest(tuple(map(name, texts))))
+
+
 def listing(object_class: ObjectClass, domain: str | None = None, scope: ObjectScope | None = None) -> Pdu:
     where = scope or (ObjectScope.VMD if domain is None else ObjectScope.DOMAIN)
     return request(GetNameListRequest(object_class, where, domain))
@@ -107,6 +128,16 @@ SERVICES: list[tuple[str, Pdu, Right | None]] = [
     ("select with value", operate("HP/RlyGGIO1$CO$SPCSO1$SBOw"), Right.CONTROL),
     ("cancel", operate("HP/RlyGGIO1$CO$SPCSO1$Cancel"), Right.CONTROL),
     *((f"write {fc}", write(f"HP/LN1${fc}$X$setVal"), Right.SETTINGS) for fc in WRITES),
+    *((f"write {fc}", write(f"HP/LLN0${fc}$rcb01$RptEna"), Right.READ) for fc in REPORTS),
+    ("read a data set", request(ReadRequest(listed("MET/LLN0$dsMeas"))), Right.READ),
+    ("read an own data set", request(ReadRequest(listed("@mine"))), Right.READ),
+    ("write a data set", request(WriteRequest(listed("MET/LLN0$dsSet"), (VALUE,))), Right.SETTINGS),
+    ("the own data sets", listing(ObjectClass.NAMED_VARIABLE_LIST, scope=ObjectScope.AA), Right.READ),
+    ("members of a data set", members_of("MET/LLN0$dsMeas"), Right.READ),
+    ("make a data set", make("MET/LLN0$new", "MET/MMXU1$MX$TotW"), Right.READ),
+    ("make an own data set", make("@mine", "MET/MMXU1$MX$TotW"), Right.READ),
+    ("delete a data set", delete("MET/LLN0$new"), Right.READ),
+    ("read a log", request(ReadJournalRequest(name("LD0/LLN0$GeneralLog"))), Right.READ),
 ]  # fmt: skip
 
 
@@ -129,7 +160,7 @@ def test_associations_need_any_live_grant(pdu: Pdu) -> None:
 
 NEVER: list[tuple[str, Pdu]] = [
     *((f"read {fc}", read(f"HP/LN1${fc}$X")) for fc in sorted(set(FC) - set(READS))),
-    *((f"write {fc}", write(f"HP/LN1${fc}$X")) for fc in sorted(set(FC) - set(WRITES))),
+    *((f"write {fc}", write(f"HP/LN1${fc}$X")) for fc in sorted(set(FC) - set(WRITES) - set(REPORTS))),
     ("read a node without FC", read("MET/MMXU1")),
     ("write a node without FC", write("MET/MMXU1")),
     ("read below Oper", read("HP/RlyGGIO1$CO$SPCSO1$Oper$ctlVal")),
@@ -142,12 +173,15 @@ NEVER: list[tuple[str, Pdu]] = [
     ("define a name of the server", definition("/RPT")),
     ("read a name of the association", read("@mine")),
     ("write a name of the association", write("@mine")),
-    ("read a data set", request(ReadRequest(VariableListName(name("MET/LLN0$Measured"))))),
-    ("read a data set of the association", request(ReadRequest(VariableListName(name("@mine"))))),
-    ("write a data set", request(WriteRequest(VariableListName(name("MET/LLN0$Measured")), (VALUE,)))),
+    ("read a data set of the server", request(ReadRequest(listed("/Measured")))),
+    ("read a data set without a node", request(ReadRequest(listed("MET/Measured")))),
+    ("make a data set of the server", make("/Measured", "MET/MMXU1$MX$TotW")),
+    ("make a data set of commands", make("@mine", "HP/RlyGGIO1$CO$SPCSO1$Oper")),
+    ("make a data set of a select", make("MET/LLN0$new", "/RPT")),
+    ("delete nothing", delete()),
+    ("read a log of the server", request(ReadJournalRequest(name("/GeneralLog")))),
     ("an unknown service", request(UnknownService("fileOpen"))),
     ("data sets of the server", listing(ObjectClass.NAMED_VARIABLE_LIST)),
-    ("data sets of the association", listing(ObjectClass.NAMED_VARIABLE_LIST, scope=ObjectScope.AA)),
     ("variables of the server", listing(ObjectClass.NAMED_VARIABLE)),
     ("devices of the association", listing(ObjectClass.DOMAIN, scope=ObjectScope.AA)),
     ("devices of a device", listing(ObjectClass.DOMAIN, "MET")),
@@ -442,9 +476,11 @@ def test_without_the_right_control_nothing_steers(pdu: Pdu, grants: list[Grant])
 
 
 @given(any_request, grants_of(ALL - {Right.SETTINGS, Right.CONTROL}))
-def test_without_settings_and_control_nothing_is_written(pdu: Pdu, grants: list[Grant]) -> None:
+def test_without_settings_and_control_only_report_blocks_are_written(pdu: Pdu, grants: list[Grant]) -> None:
     assert isinstance(pdu, ConfirmedRequest)
-    assert not (isinstance(pdu.service, WriteRequest) and judge(pdu, grants, NOW).allowed)
+    if isinstance(pdu.service, WriteRequest) and judge(pdu, grants, NOW).allowed:
+        assert isinstance(pdu.service.variables, VariableList)
+        assert all(one.item.split("$")[1] in REPORTS for one in pdu.service.variables.names)
 
 
 @given(any_request, grants_of(ALL - {Right.READ}))
@@ -477,3 +513,62 @@ def test_a_scoped_grant_lets_through_only_what_lies_in_it(pdu: Pdu, grants: list
     if judged.allowed and judged.service in ("GetDataValues", "SetDataValues"):
         devices = {pattern.partition("/")[0] for one in scoped for pattern in one.scope}
         assert {one.partition("/")[0] for one in judged.references} <= devices
+
+
+# --- data sets and blocks under a scope ------------------------------------------------------------
+
+
+def data_set_of(value: str) -> Pdu:
+    return write("MET/LLN0$RP$urcb01$DatSet", data=(Data("visible-string", value),))
+
+
+SCOPED: list[tuple[str, Pdu, bool]] = [
+    ("a data set in it", request(ReadRequest(listed("MET/LLN0$dsMeas"))), True),
+    ("a data set outside", request(ReadRequest(listed("HP/LLN0$dsStat"))), False),
+    ("members of a data set outside", members_of("HP/LLN0$dsStat"), False),
+    ("a log outside", request(ReadJournalRequest(name("LD0/LLN0$GeneralLog"))), False),
+    ("an own data set", request(ReadRequest(listed("@mine"))), True),
+    ("an own data set of members in it", make("@mine", "MET/MMXU1$MX$TotW"), True),
+    ("an own data set of a member outside", make("@mine", "MET/MMXU1$MX$TotW", "HP/LN1$ST$X"), False),
+    ("a data set that others see", make("MET/LLN0$new", "MET/MMXU1$MX$TotW"), False),
+    ("deleting one that others see", delete("MET/LLN0$new"), False),
+    ("deleting an own one and another", delete("@mine", "MET/LLN0$new"), False),
+    ("deleting an own one", delete("@mine"), True),
+    ("writing a data set", request(WriteRequest(listed("MET/LLN0$dsSet"), (VALUE,))), False),
+    ("a block in it", write("MET/LLN0$RP$urcb01$RptEna"), True),
+    ("a block outside", write("HP/LLN0$RP$urcb01$RptEna"), False),
+    ("a whole block at once", write("MET/LLN0$RP$urcb01"), False),
+    ("a block for a data set in it", data_set_of("MET/LLN0$dsMeas"), True),
+    ("a block for a data set outside", data_set_of("HP/LLN0$dsStat"), False),
+    ("a block for an own data set", data_set_of("@mine"), True),
+    ("a block for no data set", data_set_of(""), True),
+    ("a block for what is no data set", data_set_of("MET"), False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("_what", "pdu", "passes"), SCOPED, ids=[row[0] for row in SCOPED])
+def test_a_scope_holds_for_data_sets_and_blocks(_what: str, pdu: Pdu, passes: bool) -> None:
+    assert allowed(pdu, grant(*ALL, scope=("MET/*",))) is passes
+    if _what != "a block for what is no data set":
+        assert allowed(pdu, grant(*ALL))
+
+
+WORDS: list[tuple[Pdu, str]] = [
+    (write("MET/LLN0$BR$brcb01$RptEna"), "SetBRCBValues"),
+    (write("MET/LLN0$RP$urcb01$RptEna"), "SetURCBValues"),
+    (write("LD0/LLN0$LG$lcb$LogEna"), "SetLCBValues"),
+    (read("MET/LLN0$BR$brcb01"), "GetBRCBValues"),
+    (request(ReadRequest(listed("MET/LLN0$dsMeas"))), "GetDataSetValues"),
+    (request(WriteRequest(listed("MET/LLN0$dsSet"), (VALUE,))), "SetDataSetValues"),
+    (make("@mine", "MET/MMXU1$MX$TotW"), "CreateDataSet"),
+    (delete("@mine"), "DeleteDataSet"),
+    (members_of("MET/LLN0$dsMeas"), "GetDataSetDirectory"),
+    (request(ReadJournalRequest(name("LD0/LLN0$GeneralLog"))), "QueryLogByTime"),
+]
+
+
+@pytest.mark.parametrize(("pdu", "service"), WORDS, ids=[row[1] for row in WORDS])
+def test_the_audit_names_the_abstract_service(pdu: Pdu, service: str) -> None:
+    judged = judge(pdu, [grant(*ALL)], NOW)
+    assert (judged.service, judged.allowed) == (service, True)
+    assert judged.steers is service.startswith(("Set", "Create", "Delete"))

@@ -105,7 +105,12 @@ LAST_APPL_ERROR = report(
     "</Data><Data><structure><Data><integer>3</integer></Data><Data><octet-string>00</octet-string></Data>"
     "</structure></Data><Data><unsigned>1</unsigned></Data><Data><integer>10</integer></Data></structure>",
 )
-REPORT = report("RPT", f"<mMSString>{SECRET}</mMSString>")
+REPORT = (
+    f"<unconfirmed-PDU {NS}><UnconfirmedService><informationReport><variableAccessSpecification>"
+    "<variableListName><vmd-specific>RPT</vmd-specific></variableListName></variableAccessSpecification>"
+    f"<listOfAccessResult><AccessResult><success><mMSString>{SECRET}</mMSString></success></AccessResult>"
+    "</listOfAccessResult></informationReport></UnconfirmedService></unconfirmed-PDU>"
+)
 
 
 @pytest.fixture
@@ -376,6 +381,15 @@ def test_an_answer_goes_back_under_the_public_address(router: Router, inner: str
 def test_a_report_goes_to_the_session_it_is_for(router: Router, type_: str) -> None:
     text = stanza("message", type_, BOX, ALIAS, REPORT)
     assert route(router, text).xml == stanza("message", type_, HP, SP, REPORT)
+
+
+def test_a_report_needs_the_right_to_read(router: Router) -> None:
+    """A grant that now only steers: the bounce tells the box to stop."""
+    router.roster.apply(Changes(2, grants=(Grant(1, "agg", "hp0001", frozenset({Right.CONTROL})),)))
+    routed = route(router, stanza("message", "", BOX, ALIAS, REPORT))
+    assert routed.xml == refusal("message", ALIAS, BOX, "cancel", "item-not-found")
+    assert routed.outcome is Outcome.REFUSED
+    assert route(router, stanza("message", "", BOX, ALIAS, LAST_APPL_ERROR)).outcome is Outcome.FORWARDED
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+"""What a request asks for: rights on places in the model (DESIGN section 4). What is not listed is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hub.names import named_list, variable
+from hub.roster import Right
+from hub.wording import time_of
+from iec61850_model.mms.pdu import (
+    CancelRequest,
+    ConcludeRequest,
+    ConfirmedRequest,
+    Data,
+    DefineNamedVariableListRequest,
+    DeleteNamedVariableListRequest,
+    GetNamedVariableListAttributesRequest,
+    GetNameListRequest,
+    GetVariableAccessAttributesRequest,
+    InitiateRequest,
+    ObjectClass,
+    ObjectName,
+    ObjectScope,
+    Pdu,
+    ReadJournalRequest,
+    ReadRequest,
+    UnknownService,
+    VariableList,
+    VariableListName,
+    WriteRequest,
+)
+from iec61850_model.reference import InvalidReference, Reference
+from iec61850_model.values import FunctionalConstraint
+
+SCHEDULE_DEVICE = "SCH"
+"""Logical device of the schedules: only the right ``schedule`` changes anything in it (DESIGN section 4)."""
+
+FC = FunctionalConstraint
+REPORT_BLOCKS = frozenset({FC.BR, FC.RP})
+READABLE = frozenset({FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG, FC.LG}) | REPORT_BLOCKS
+SETTABLE = frozenset({FC.SP, FC.CF, FC.SV, FC.BL, FC.SE, FC.LG})
+CONTROLS = frozenset({"Oper", "SBOw", "Cancel"})
+
+
+class Need(NamedTuple):
+    """One thing a PDU asks for: a right on a reference, at a time if it is a command for later.
+
+    ``reference`` None: not bound to a place in the model. ``partly``: a grant for something inside is enough,
+    for directories tell what is there and not what it holds. ``unscoped``: a grant with a scope does not do.
+    """
+
+    right: Right | None
+    reference: Reference | None = None
+    partly: bool = False
+    at: float | None = None
+    unscoped: bool = False
+
+
+class Unlisted(Exception):
+    """The PDU asks for something no right lets through."""
+
+
+def needs_of(pdu: Pdu) -> Sequence[Need]:
+    """All that a request needs; raises Unlisted."""
+    match pdu:
+        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
+            return [_read_need(_reference(name)) for name in names]
+        case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
+            if len(names) != len(data):
+                raise Unlisted("a write with as many values as variables is wanted")
+            pairs = zip(names, data, strict=True)
+            return [need for name, value in pairs for need in _write_needs(_reference(name), value)]
+        case InitiateRequest() | ConcludeRequest() | CancelRequest():
+            return [Need(None)]
+        case ConfirmedRequest(_, GetNameListRequest() as request):
+            return [_name_list_need(request)]
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
+            return [Need(Right.READ, _reference(name), partly=True)]
+        case ConfirmedRequest(
+            _,
+            ReadRequest(VariableListName(name))
+            | GetNamedVariableListAttributesRequest(name)
+            | ReadJournalRequest(name),
+        ):
+            return [_list_need(name)]
+        case ConfirmedRequest(_, WriteRequest(VariableListName(), _)):
+            return [Need(Right.SETTINGS, unscoped=True)]
+        case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
+            return [*_own_list_needs((name,)), *(_read_need(_reference(member)) for member in members)]
+        case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
+            return _own_list_needs(names)
+        case ConfirmedRequest(_, UnknownService(unknown)):
+            raise Unlisted(f"no right lets the service {unknown!a:.40} through")
+    raise Unlisted("no right lets this service through")
+
+
+def _name_list_need(request: GetNameListRequest) -> Need:
+    match request.object_class, request.scope:
+        case (ObjectClass.DOMAIN, ObjectScope.VMD) | (ObjectClass.NAMED_VARIABLE_LIST, ObjectScope.AA):
+            return Need(Right.READ)
+        case (
+            (ObjectClass.NAMED_VARIABLE | ObjectClass.NAMED_VARIABLE_LIST | ObjectClass.JOURNAL),
+            ObjectScope.DOMAIN,
+        ):
+            try:
+                return Need(Right.READ, Reference.from_mms(request.domain or ""), partly=True)
+            except InvalidReference:
+                raise Unlisted("not the name of a logical device") from None
+    raise Unlisted("no right lets this directory through")
+
+
+def _list_need(name: ObjectName) -> Need:
+    """A data set or log passes a scope if its own name does; the members of an ``@`` one were judged when it
+    was made."""
+    if name.aa_specific:
+        return Need(Right.READ)
+    found = named_list(name.domain or "", name.item)
+    if found is None:
+        raise Unlisted("not the name of a data set or log in a logical device")
+    return Need(Right.READ, found)
+
+
+def _own_list_needs(names: Sequence[ObjectName]) -> list[Need]:
+    """Who makes or deletes a data set that others see must be bound to no scope."""
+    for name in names:
+        _list_need(name)
+    return [Need(Right.READ, unscoped=not name.aa_specific) for name in names]
+
+
+def _read_need(reference: Reference) -> Need:
+    if reference.fc in READABLE:
+        return Need(Right.READ, reference)
+    if reference.fc is FC.CO and reference.path[-1:] == ("SBO",):
+        return _control_need(reference, None)
+    raise Unlisted(f"no right lets reading {reference} through")
+
+
+def _write_needs(reference: Reference, data: Data) -> Iterator[Need]:
+    if reference.fc in REPORT_BLOCKS:
+        yield from _block_needs(reference, data)
+    elif reference.fc is FC.CO and reference.path and reference.path[-1] in CONTROLS:
+        # A cancel repeats the operTm of the command it ends; it does nothing at that time.
+        at = time_of(data) if reference.path[-1] != "Cancel" else None
+        yield _control_need(reference, at.unix if at else None)
+    elif reference.fc not in SETTABLE:
+        raise Unlisted(f"no right lets writing {reference} through")
+    elif reference.ld == SCHEDULE_DEVICE:
+        raise Unlisted("schedules are not changed by the right settings")
+    else:
+        yield Need(Right.SETTINGS, reference)
+
+
+def _block_needs(reference: Reference, data: Data) -> Iterator[Need]:
+    """Who may read may have it reported. A block whose data set is chosen tells what that holds."""
+    yield Need(Right.READ, reference)
+    if len(reference.path) != 2:
+        yield Need(Right.READ, unscoped=True)
+    elif reference.path[1] == "DatSet" and data.value != "":
+        name = str(data.value)
+        ld, _, item = name.partition("/")
+        own = name.startswith("@")
+        yield _list_need(ObjectName(name[1:], aa_specific=True) if own else ObjectName(item, ld))
+
+
+def _control_need(reference: Reference, at: float | None) -> Need:
+    if reference.ld == SCHEDULE_DEVICE:
+        raise Unlisted("schedules are not steered by the right control")
+    return Need(Right.CONTROL, Reference(reference.ld, reference.ln, reference.path[:-1]), at=at)
+
+
+def _reference(name: ObjectName) -> Reference:
+    if name.domain is None:
+        raise Unlisted("only names in a logical device are let through")
+    parsed = variable(name.domain, name.item)
+    if parsed is None:
+        raise Unlisted("not a reference")
+    return parsed[0]

@@ -1,0 +1,125 @@
+"""What a request is called in the audit: its abstract service, what it names, a command's value and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.names import shown
+from iec61850_model.mms.pdu import (
+    AccessSpecification,
+    CancelRequest,
+    ConcludeRequest,
+    ConfirmedRequest,
+    Data,
+    DefineNamedVariableListRequest,
+    DeleteNamedVariableListRequest,
+    GetNamedVariableListAttributesRequest,
+    GetNameListRequest,
+    GetVariableAccessAttributesRequest,
+    InitiateRequest,
+    ObjectClass,
+    ObjectName,
+    Pdu,
+    ReadJournalRequest,
+    ReadRequest,
+    VariableList,
+    VariableListName,
+    WriteRequest,
+)
+from iec61850_model.values import Timestamp
+
+STEERING = frozenset(
+    {
+        *("Operate", "Select", "SelectWithValue", "Cancel", "SetDataValues", "SetDataSetValues"),
+        *("SetBRCBValues", "SetURCBValues", "SetLCBValues", "CreateDataSet", "DeleteDataSet"),
+    }
+)
+"""Services that change something in a box, so they go into the audit."""
+_CONTROL_SERVICES = {"Oper": "Operate", "SBOw": "SelectWithValue", "Cancel": "Cancel"}
+"""Abstract service of a write to this name; the first one found names a PDU that holds several."""
+_BLOCKS = {"BR": "BRCB", "RP": "URCB", "LG": "LCB"}
+"""Control blocks by their functional constraint."""
+
+
+def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
+    """The abstract service of a request, the references it names, and a command's value and time."""
+    match pdu:
+        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
+            return _reading(names), tuple(map(shown, names)), ""
+        case ConfirmedRequest(_, WriteRequest(variables, data)):
+            return _describe_write(variables, data)
+        case InitiateRequest():
+            return "Associate", (), ""
+        case ConcludeRequest():
+            return "Release", (), ""
+        case CancelRequest():
+            return "CancelRequest", (), ""
+        case ConfirmedRequest(_, GetNameListRequest() as request):
+            if request.object_class is ObjectClass.DOMAIN:
+                return "GetServerDirectory", (), ""
+            return "GetLogicalDeviceDirectory", (request.domain or "",), ""
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
+            return "GetDataDefinition", (shown(name),), ""
+        case ConfirmedRequest(_, ReadRequest(VariableListName(name))):
+            return "GetDataSetValues", (shown(name),), ""
+        case ConfirmedRequest(_, GetNamedVariableListAttributesRequest(name)):
+            return "GetDataSetDirectory", (shown(name),), ""
+        case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
+            return "CreateDataSet", (shown(name), *map(shown, members)), ""
+        case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
+            return "DeleteDataSet", tuple(map(shown, names)), ""
+        case ConfirmedRequest(_, ReadJournalRequest(name) as query):
+            service = "QueryLogByTime" if query.after is None else "QueryLogAfter"
+            return service, (shown(name),), ""
+        case ConfirmedRequest(_, service):
+            return type(service).__name__.removesuffix("Request"), (), ""
+    return type(pdu).__name__, (), ""
+
+
+def _reading(names: Sequence[ObjectName]) -> str:
+    if any(name.item.endswith("$SBO") for name in names):
+        return "Select"
+    block = _block_of(names)
+    return f"Get{block}Values" if block else "GetDataValues"
+
+
+def _describe_write(variables: AccessSpecification, data: Sequence[Data]) -> tuple[str, tuple[str, ...], str]:
+    if isinstance(variables, VariableListName):
+        return "SetDataSetValues", (shown(variables.name),), ""
+    names = variables.names
+    last = [name.item.rpartition("$")[2] for name in names]
+    block = _block_of(names)
+    plain = f"Set{block}Values" if block else "SetDataValues"
+    service = next((_CONTROL_SERVICES[one] for one in _CONTROL_SERVICES if one in last), plain)
+    commands = [
+        _describe_command(value) for one, value in zip(last, data, strict=False) if one in _CONTROL_SERVICES
+    ]
+    return service, tuple(map(shown, names)), "; ".join(filter(None, commands))
+
+
+def _block_of(names: Sequence[ObjectName]) -> str:
+    """What kind of control block the first name belongs to, if to any."""
+    parts = names[0].item.split("$", 2) if names else ()
+    return _BLOCKS.get(parts[1], "") if len(parts) > 2 else ""
+
+
+def _describe_command(value: Data) -> str:
+    parts = value.value
+    if not isinstance(parts, tuple) or not parts or not isinstance(parts[0], Data):
+        return ""
+    first = parts[0].value
+    while isinstance(first, tuple) and first and isinstance(first[0], Data):
+        first = first[0].value
+    at = time_of(value)
+    return f"ctlVal={first!r:.40}" + (f" operTm={at.iso}" if at else "")
+
+
+def time_of(data: Data) -> Timestamp | None:
+    """operTm of a control structure, if it has one and it is not zero."""
+    parts = data.value
+    if data.tag != "structure" or not isinstance(parts, tuple) or len(parts) < 2:
+        return None
+    second = parts[1]
+    if isinstance(second, Data) and isinstance(second.value, Timestamp) and not second.value.is_zero:
+        return second.value
+    return None
