@@ -36,8 +36,14 @@ def named_list(domain: str, item: str) -> Reference | None:
 
 
 def shown(name: ObjectName) -> str:
-    """A name for the audit."""
-    if name.aa_specific:
-        return f"@{name.item.removeprefix('@')}"
+    """The name of a variable for the audit."""
     parsed = variable(name.domain or "", name.item)
     return f"{name.domain or ''}/{name.item}" if parsed is None else parsed[1]
+
+
+def shown_list(name: ObjectName) -> str:
+    """The name of a data set or log for the audit."""
+    if name.aa_specific:
+        return f"@{name.item.removeprefix('@')}"
+    found = named_list(name.domain or "", name.item)
+    return f"{name.domain or ''}/{name.item}" if found is None else str(found)

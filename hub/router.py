@@ -262,7 +262,7 @@ def _said(incoming: Stanza) -> _Said:
 
 
 def _reports(pdu: Pdu) -> bool:
-    """A report names a variable list; LastApplError and CommandTermination name variables (8-2, 17.1, 20.8)."""
+    """A report names a variable list; LastApplError and CommandTermination name variables (8-2, 17.1)."""
     return isinstance(pdu, Unconfirmed) and isinstance(pdu.service.variables, VariableListName)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.names import shown
+from hub.names import shown, shown_list
 from iec61850_model.mms.pdu import (
     AccessSpecification,
     CancelRequest,
@@ -61,16 +61,16 @@ def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
         case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
             return "GetDataDefinition", (shown(name),), ""
         case ConfirmedRequest(_, ReadRequest(VariableListName(name))):
-            return "GetDataSetValues", (shown(name),), ""
+            return "GetDataSetValues", (shown_list(name),), ""
         case ConfirmedRequest(_, GetNamedVariableListAttributesRequest(name)):
-            return "GetDataSetDirectory", (shown(name),), ""
+            return "GetDataSetDirectory", (shown_list(name),), ""
         case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
-            return "CreateDataSet", (shown(name), *map(shown, members)), ""
+            return "CreateDataSet", (shown_list(name), *map(shown, members)), ""
         case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
-            return "DeleteDataSet", tuple(map(shown, names)), ""
+            return "DeleteDataSet", tuple(map(shown_list, names)), ""
         case ConfirmedRequest(_, ReadJournalRequest(name) as query):
             service = "QueryLogByTime" if query.after is None else "QueryLogAfter"
-            return service, (shown(name),), ""
+            return service, (shown_list(name),), ""
         case ConfirmedRequest(_, service):
             return type(service).__name__.removesuffix("Request"), (), ""
     return type(pdu).__name__, (), ""
@@ -85,7 +85,7 @@ def _reading(names: Sequence[ObjectName]) -> str:
 
 def _describe_write(variables: AccessSpecification, data: Sequence[Data]) -> tuple[str, tuple[str, ...], str]:
     if isinstance(variables, VariableListName):
-        return "SetDataSetValues", (shown(variables.name),), ""
+        return "SetDataSetValues", (shown_list(variables.name),), ""
     names = variables.names
     last = [name.item.rpartition("$")[2] for name in names]
     block = _block_of(names)
