@@ -6,14 +6,13 @@ presence, and it is passed on to exactly the providers that hold a live grant.
 
 from __future__ import annotations
 
-import enum
 import heapq
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid
-from hub.roster import Changes, HeatPump, Provider, Roster
+from hub.roster import Changes, HeatPump, LinkState, Provider, Roster
 from hub.stanzas import Stanza, stanza
 
 ANSWER_WITHIN = 25.0
@@ -21,14 +20,6 @@ ANSWER_WITHIN = 25.0
 to be known within 30 s."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
-
-
-class LinkState(enum.StrEnum):
-    """State of the link to a box."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

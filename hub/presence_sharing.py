@@ -15,11 +15,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hub.presence import Effect, Keep, KeepSession, Learned, LinkState, PresenceBoard
+from hub.presence import Effect, Keep, KeepSession, Learned, PresenceBoard
 from hub.registry import (
     Heard,
     HeardSession,
-    PresenceState,
     Registry,
     Shared,
     enter_router,
@@ -31,6 +30,7 @@ from hub.registry import (
     presence_since,
     set_listening,
 )
+from hub.roster import LinkState
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class SharedPresence:
             case Keep(state=LinkState.UNKNOWN):
                 pass  # all routers get to know that at once, by a new epoch
             case Keep(heat_pump, state, since, silent):
-                self._states[heat_pump] = Heard(PresenceState(state.value), since, silent)
+                self._states[heat_pump] = Heard(state, since, silent)
             case KeepSession(provider, session, there, since):
                 self._sessions[session] = HeardSession(provider, there, since)
 
@@ -178,7 +178,7 @@ class SharedPresence:
         anew = shared.epoch != self._epoch
         self._revision, self._epoch = shared.revision, shared.epoch
         learned = Learned(
-            states=tuple((one.heat_pump, LinkState(one.state.value)) for one in shared.states),
+            states=tuple((one.heat_pump, one.state) for one in shared.states),
             sessions=tuple((one.provider, one.jid) for one in shared.sessions),
             told_elsewhere=frozenset(one.jid for one in shared.sessions if one.router != self._router),
             anew=anew,

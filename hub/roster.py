@@ -18,6 +18,14 @@ class Right(enum.StrEnum):
     HISTORY = "history"
 
 
+class LinkState(enum.StrEnum):
+    """State of the link to a box, as the hub last learned it."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class HeatPump:
     """A heat pump's id and the bare JID of its box."""

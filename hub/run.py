@@ -22,11 +22,11 @@ from hub.config import HubConfig
 from hub.gate import Gate, Verdict
 from hub.metrics import Counts, HubCollector, Snapshot, registry_of
 from hub.pacing import Pacer
-from hub.presence import Effect, Emit, Keep, KeepSession, LinkState, PresenceBoard
+from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
 from hub.presence_sharing import SharedPresence
 from hub.probe import Probe
 from hub.registry import Registry, acknowledge, changes_since, current_revision
-from hub.roster import Roster
+from hub.roster import LinkState, Roster
 from hub.router import Router
 from hub.stanzas import Stanza
 from hub.traffic import Traffic

@@ -26,7 +26,6 @@ from hub.registry import (
     GrantRecord,
     HeatPumpRow,
     Presence,
-    PresenceState,
     add_heat_pump,
     get_heat_pump,
     list_grants,
@@ -35,7 +34,7 @@ from hub.registry import (
     presence,
     remove_heat_pump,
 )
-from hub.roster import HeatPump
+from hub.roster import HeatPump, LinkState
 
 NONE_YET = "No heat pumps yet. Add one: hphub heatpump add hp0001 --box box0001@boxes.example.org"
 
@@ -163,7 +162,7 @@ def _known_presence(session: Session, at: float) -> dict[str, Presence]:
 
 
 def _state(state: Presence | None) -> str:
-    return (state.state if state else PresenceState.UNKNOWN).value
+    return (state.state if state else LinkState.UNKNOWN).value
 
 
 def _since(state: Presence | None) -> float | None:

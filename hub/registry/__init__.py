@@ -25,7 +25,7 @@ from hub.registry.link_state import (
     presence_since,
 )
 from hub.registry.lookup import get_heat_pump, get_provider
-from hub.registry.models import HeatPumpRow, PresenceState, ProviderRow
+from hub.registry.models import HeatPumpRow, ProviderRow
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
     ROUTER_STALE_AFTER,
@@ -52,7 +52,6 @@ __all__ = [
     "NewGrant",
     "NotFound",
     "Presence",
-    "PresenceState",
     "ProviderRow",
     "ProviderSession",
     "Registry",

@@ -16,10 +16,10 @@ from hub.registry.models import (
     HeatPumpRow,
     PresenceRevisionRow,
     PresenceRow,
-    PresenceState,
     ProviderRow,
     ProviderSessionRow,
 )
+from hub.roster import LinkState
 
 IDS_AT_ONCE = 500
 """Ids in one query: SQLite takes some 32,000 parameters at most, and 999 where it is old."""
@@ -30,7 +30,7 @@ class Presence:
     """A box's link state since ``since`` (seconds since 1970 UTC), and the resource of its full JID."""
 
     heat_pump: str
-    state: PresenceState
+    state: LinkState
     since: float
     resource: str
 
@@ -39,7 +39,7 @@ class Presence:
 class Heard:
     """A box's link state as a router heard it at ``at``. ``silent``: it heard nothing, which is weaker."""
 
-    state: PresenceState
+    state: LinkState
     at: float
     silent: bool = False
 
@@ -153,13 +153,13 @@ def forget_presence(session: Session, now: float) -> None:
     session.execute(delete(ProviderSessionRow))
     session.execute(
         update(PresenceRow)
-        .where(PresenceRow.state != PresenceState.UNKNOWN.value)
-        .values(state=PresenceState.UNKNOWN.value, since=now, heard=now, revision=revision)
+        .where(PresenceRow.state != LinkState.UNKNOWN.value)
+        .values(state=LinkState.UNKNOWN.value, since=now, heard=now, revision=revision)
     )
 
 
 def _presence(heat_pump: str, state: str, since: float, resource: str) -> Presence:
-    return Presence(heat_pump, PresenceState(state), since, resource)
+    return Presence(heat_pump, LinkState(state), since, resource)
 
 
 def _next_revision(session: Session) -> int:

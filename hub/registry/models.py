@@ -29,14 +29,6 @@ class NameKind(enum.StrEnum):
     PROVIDER = "provider"
 
 
-class PresenceState(enum.StrEnum):
-    """The state of a box's link, as the hub last learned it."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
-    UNKNOWN = "unknown"
-
-
 class NameRow(Base):
     """An id in use; gone when its holder is removed."""
 

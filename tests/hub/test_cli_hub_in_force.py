@@ -17,7 +17,6 @@ from hub.cli import context, main
 from hub.config import HubConfig
 from hub.registry import (
     Heard,
-    PresenceState,
     Registry,
     acknowledge,
     changes_since,
@@ -26,7 +25,7 @@ from hub.registry import (
     keep_presence,
     leave_router,
 )
-from hub.roster import Roster
+from hub.roster import LinkState, Roster
 
 
 class FakeRouter:
@@ -119,8 +118,8 @@ def test_presence_is_shown_only_while_a_router_watches(
     for number in (1, 2, 3):
         hphub("heatpump", "add", f"hp{number}", "--box", f"b{number}@boxes.example")
     heard = {
-        "hp1": Heard(PresenceState.ONLINE, 1_800_000_000.0),
-        "hp2": Heard(PresenceState.OFFLINE, 1_800_000_060.0),
+        "hp1": Heard(LinkState.ONLINE, 1_800_000_000.0),
+        "hp2": Heard(LinkState.OFFLINE, 1_800_000_060.0),
     }
     write(config, keep_presence, "router", heard, {})
 

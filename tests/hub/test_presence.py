@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, Effect, Emit, Keep, LinkState, PresenceBoard
-from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
+from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, Effect, Emit, Keep, PresenceBoard
+from hub.roster import Changes, Grant, HeatPump, LinkState, Provider, Right, Roster
 from hub.stanzas import Stanza
 
 NOW = 1_800_000_000.0

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, Effect, Emit, LinkState, PresenceBoard
+from hub.presence import ANSWER_WITHIN, Effect, Emit, PresenceBoard
 from hub.presence_sharing import SharedPresence
 from hub.registry import (
     ROUTER_STALE_AFTER,
     NewGrant,
-    PresenceState,
     Registry,
     acknowledge,
     add_grant,
@@ -22,7 +21,7 @@ from hub.registry import (
     changes_since,
     presence,
 )
-from hub.roster import HeatPump, Provider, Right, Roster
+from hub.roster import HeatPump, LinkState, Provider, Right, Roster
 from hub.stanzas import Stanza
 
 NOW = 1_800_000_000.0
@@ -102,7 +101,7 @@ async def two(full: Registry) -> tuple[Router, Router]:
     return one, two
 
 
-async def states(registry: Registry) -> dict[str, PresenceState]:
+async def states(registry: Registry) -> dict[str, LinkState]:
     return {known.heat_pump: known.state for known in await registry.read(presence)}
 
 
@@ -152,7 +151,7 @@ async def test_what_is_no_news_to_the_router_that_hears_it_may_be_news_to_all(
     other.hears(BOX1, "unavailable", NOW + 3)  # of its coming it has not learned
     for router in (one, other, one):
         await router.turn(NOW + 4)
-    assert await states(one.registry) == {"hp0001": PresenceState.OFFLINE}
+    assert await states(one.registry) == {"hp0001": LinkState.OFFLINE}
     assert one.board.states["hp0001"] is other.board.states["hp0001"] is LinkState.OFFLINE
 
 
@@ -199,7 +198,7 @@ async def test_an_answer_that_goes_to_the_other_router_is_an_answer(full: Regist
     one.perform(one.board.tick(NOW + ANSWER_WITHIN + 1))
     await alive(NOW + ANSWER_WITHIN + 1, one, two)
     await one.turn(NOW + ANSWER_WITHIN + 1)
-    assert await states(full) == {"hp0001": PresenceState.ONLINE, "hp0002": PresenceState.OFFLINE}
+    assert await states(full) == {"hp0001": LinkState.ONLINE, "hp0002": LinkState.OFFLINE}
     assert one.board.states["hp0001"] is LinkState.ONLINE
 
 
@@ -214,7 +213,7 @@ async def test_silence_at_one_router_yields_to_what_the_other_heard(full: Regist
     await alive(NOW + ANSWER_WITHIN + 1, one, two)
     await one.turn(NOW + ANSWER_WITHIN + 1)
     assert one.board.states["hp0001"] is LinkState.ONLINE
-    assert (await states(full))["hp0001"] is PresenceState.ONLINE
+    assert (await states(full))["hp0001"] is LinkState.ONLINE
 
 
 async def test_when_a_router_is_killed_one_of_the_others_asks_everybody(two: tuple[Router, Router]) -> None:
@@ -226,10 +225,10 @@ async def test_when_a_router_is_killed_one_of_the_others_asks_everybody(two: tup
     later = NOW + ROUTER_STALE_AFTER + 2
     await other.turn(later)
     assert other.asked
-    assert await states(other.registry) == {"hp0001": PresenceState.UNKNOWN}
+    assert await states(other.registry) == {"hp0001": LinkState.UNKNOWN}
     other.hears(BOX1, now=later + 1)
     await other.turn(later + 1)
-    assert await states(other.registry) == {"hp0001": PresenceState.ONLINE}
+    assert await states(other.registry) == {"hp0001": LinkState.ONLINE}
     await other.turn(later + 2)
     assert not other.asked, "once is enough"
 
@@ -258,16 +257,16 @@ async def test_a_lost_link_says_nothing_of_the_boxes_while_another_router_listen
     await other.turn()
     one.shared.link_down()
     await one.turn()
-    assert await states(one.registry) == {"hp0001": PresenceState.ONLINE}
+    assert await states(one.registry) == {"hp0001": LinkState.ONLINE}
     other.shared.link_down()
     await other.turn()
-    assert await states(one.registry) == {"hp0001": PresenceState.UNKNOWN}
+    assert await states(one.registry) == {"hp0001": LinkState.UNKNOWN}
 
 
 async def test_the_last_router_that_leaves_leaves_nothing_known(two: tuple[Router, Router]) -> None:
     one, other = two
     one.hears(BOX1)
     await one.shared.leave()
-    assert await states(one.registry) == {"hp0001": PresenceState.ONLINE}, "what it heard last is written"
+    assert await states(one.registry) == {"hp0001": LinkState.ONLINE}, "what it heard last is written"
     await other.shared.leave()
-    assert await states(one.registry) == {"hp0001": PresenceState.UNKNOWN}
+    assert await states(one.registry) == {"hp0001": LinkState.UNKNOWN}

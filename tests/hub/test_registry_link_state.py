@@ -9,7 +9,6 @@ from hub.registry import (
     Heard,
     HeardSession,
     Presence,
-    PresenceState,
     ProviderSession,
     Registry,
     acknowledge,
@@ -28,11 +27,11 @@ from hub.registry import (
     remove_provider,
     set_listening,
 )
-from hub.roster import HeatPump, Provider
+from hub.roster import HeatPump, LinkState, Provider
 
 NOW = 1_800_000_000.0
 HUB = "hub.example.org"
-ONLINE, OFFLINE, UNKNOWN = PresenceState.ONLINE, PresenceState.OFFLINE, PresenceState.UNKNOWN
+ONLINE, OFFLINE, UNKNOWN = LinkState.ONLINE, LinkState.OFFLINE, LinkState.UNKNOWN
 DESK1, DESK2 = "control@agg.example/desk1", "control@agg.example/desk2"
 
 
@@ -44,7 +43,7 @@ async def one_of_each(registry: Registry) -> Registry:
 
 
 async def hear(
-    registry: Registry, state: PresenceState, at: float, *, silent: bool = False, id_: str = "hp0001"
+    registry: Registry, state: LinkState, at: float, *, silent: bool = False, id_: str = "hp0001"
 ) -> None:
     await registry.run(keep_presence, "one", {id_: Heard(state, at, silent)}, {})
 

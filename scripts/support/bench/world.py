@@ -16,7 +16,8 @@ from typing import Literal, TypeAlias
 import yaml
 from sqlalchemy import create_engine, func, select
 
-from hub.registry.models import PresenceRow, PresenceState
+from hub.registry.models import PresenceRow
+from hub.roster import LinkState
 from iec61850_model.mms import xer
 from support.bench import messages
 from support.bench.filling import fill
@@ -143,7 +144,7 @@ def _online(folder: Path) -> int:
     engine = create_engine(f"sqlite:///{folder / 'registry.db'}")
     try:
         with engine.connect() as connection:
-            online = PresenceRow.state == PresenceState.ONLINE.value
+            online = PresenceRow.state == LinkState.ONLINE.value
             return connection.execute(
                 select(func.count()).select_from(PresenceRow).where(online)
             ).scalar_one()
