@@ -38,6 +38,9 @@ c2s_ports = { @client_port@ }
 -- component_ports = { 5347 }. A hub on another machine reaches this port through a tunnel.
 component_interfaces = { "127.0.0.1" }
 component_ports = { @component_port@ }
+-- A hub whose link was cut silently comes back before the server knows: the new connection counts. (Without this
+-- it is refused until the old one is found dead. Two hubs on one Prosody would take turns.)
+component_conflict_resolve = "kick_old"
 
 -- A folder with pairs NAME.crt and NAME.key; Prosody reads in them which names they are for. Every VirtualHost
 -- below needs one and, if you federate, every Component. Debian: /etc/prosody/certs, filled by

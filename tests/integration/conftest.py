@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.ejabberd import EjabberdInstall, EjabberdUnavailableError, find_ejabberd
 from support.prosody import ProsodyInstall, ProsodyServer, ProsodyUnavailableError, find_prosody
 
 HERE = Path(__file__).parent
@@ -32,6 +33,17 @@ def prosody_install() -> ProsodyInstall:
         if os.environ.get("CI", "").lower() not in ("", "0", "false"):
             pytest.fail(f"no Prosody: {error}")
         pytest.skip(f"no Prosody: {error}")
+
+
+@pytest.fixture(scope="session")
+def ejabberd_install() -> EjabberdInstall:
+    """Where ejabberd is; without one the test is skipped, in CI it fails."""
+    try:
+        return find_ejabberd()
+    except EjabberdUnavailableError as error:
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            pytest.fail(f"no ejabberd: {error}")
+        pytest.skip(f"no ejabberd: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import sqlite3
@@ -16,7 +15,7 @@ import pytest
 import yaml
 
 from support.bench.component import connect
-from support.ejabberd import EjabberdInstall, EjabberdServer, EjabberdUnavailableError, find_ejabberd
+from support.ejabberd import EjabberdInstall, EjabberdServer
 from support.ejabberd_config import EjabberdSettings, render
 from support.scene import BOXES, HUB, PROVIDER_JID, Program, Scene, box_jid
 from tests.integration.raw_operator import FAST, configure, link_states, operator
@@ -53,17 +52,6 @@ VALUE = RESPONSE.format(
     "</listOfAccessResult></read>"
 )
 DONE = RESPONSE.format("<write><CHOICE><success/></CHOICE></write>")
-
-
-@pytest.fixture(scope="session")
-def ejabberd_install() -> EjabberdInstall:
-    """Where ejabberd is; without one the test is skipped, in CI it fails."""
-    try:
-        return find_ejabberd()
-    except EjabberdUnavailableError as error:
-        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-            pytest.fail(f"no ejabberd: {error}")
-        pytest.skip(f"no ejabberd: {error}")
 
 
 # --- the server ---------------------------------------------------------------------------------------

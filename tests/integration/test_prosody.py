@@ -177,6 +177,18 @@ async def test_a_component_with_a_wrong_secret_is_refused(prosody: ProsodyServer
     stream.abort()
 
 
+async def test_a_component_that_comes_back_takes_the_place_of_its_old_connection(
+    prosody: ProsodyServer,
+) -> None:
+    """The server need not have noticed that the old link is dead."""
+    async with connected(prosody, "ops.hub.example.org") as old:
+        replaced = asyncio.ensure_future(event_of(old, "disconnected"))
+        async with connected(prosody, "ops.hub.example.org") as new:
+            assert await replaced == "disconnected"
+            old.cancel_connection_attempt()
+            assert new.is_connected()
+
+
 async def test_a_silent_cut_is_known_within_30_s_and_what_was_under_way_bounces(
     prosody: ProsodyServer,
 ) -> None:

@@ -49,7 +49,7 @@ async def _measure(world: World, runs: int, operates: int) -> dict[str, Any]:
             taken[domain].append(sample.seconds)
             if domain == HUB:
                 busy.append(meter.busy())
-    ratio = median(taken[HUB]) / median(taken[FLOOR])
+    ratio = median(ours / floor for ours, floor in zip(taken[HUB], taken[FLOOR], strict=True))
     cores = middle(busy)
     return {
         "server": world.server_version,

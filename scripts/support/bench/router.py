@@ -12,7 +12,7 @@ from support.bench import messages
 from support.bench.calling import Caller, Sample
 from support.bench.component import connect
 from support.bench.filling import heat_pump_id
-from support.bench.numbers import middle, percentile
+from support.bench.numbers import middle, paired, percentile
 from support.bench.processes import CpuMeter
 from support.bench.world import FLOOR, HUB, PROVIDER, PROVIDERS, ServerName, World, running
 
@@ -24,12 +24,15 @@ AIM_THROUGHPUT = 0.8
 """The router's throughput is to be this share of the floor's."""
 HEAT_PUMPS = 1_000
 """Addresses that are read in turn."""
-WARM_UP = 0.5
+WARM_UP = 0.2
 """Seconds before each measurement."""
+SLICE = 1.0
+"""Seconds of one measurement at most: floor and router take turns, so that a machine that others slow down
+now and then slows down both, and each ratio is of two neighbours."""
 
 
 def run(server: ServerName, seconds: float, runs: int, heat_pumps: int = HEAT_PUMPS) -> dict[str, Any]:
-    """Measure ``runs`` times for ``seconds`` at each number in flight, floor and router in turn."""
+    """Measure ``runs`` times ``seconds`` at each number in flight, floor and router in turn."""
     with running(server, heat_pumps) as world:
         return asyncio.run(_measure(world, seconds, runs, heat_pumps))
 
@@ -42,12 +45,13 @@ async def _measure(world: World, seconds: float, runs: int, heat_pumps: int) -> 
     for in_flight in IN_FLIGHT:
         taken: dict[str, list[dict[str, float]]] = {FLOOR: [], HUB: []}
         busy: dict[str, list[dict[str, float]]] = {FLOOR: [], HUB: []}
-        for _ in range(runs):
+        slices = max(1, round(seconds / SLICE))
+        for _ in range(runs * slices):
             for domain in (FLOOR, HUB):
                 reads = cycle(list(requests(domain, heat_pumps)))
                 await caller.measure(reads, in_flight, WARM_UP)
                 meter = CpuMeter(world.pids)
-                sample = await caller.measure(reads, in_flight, seconds)
+                sample = await caller.measure(reads, in_flight, seconds / slices)
                 busy[domain].append(meter.busy())
                 taken[domain].append(_figures(sample))
         results[f"{in_flight} in flight"] = _compared(taken, busy)
@@ -74,7 +78,8 @@ def _compared(
     taken: dict[str, list[dict[str, float]]], busy: dict[str, list[dict[str, float]]]
 ) -> dict[str, Any]:
     floor, hub = middle(taken[FLOOR]), middle(taken[HUB])
-    p50, throughput = hub["p50_ms"] / floor["p50_ms"], hub["per_second"] / floor["per_second"]
+    p50 = paired(taken[HUB], taken[FLOOR], "p50_ms")
+    throughput = paired(taken[HUB], taken[FLOOR], "per_second")
     cores = middle(busy[HUB])
     return {
         "floor": floor,
