@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy.exc import OperationalError
 
 import hub.run
@@ -17,6 +18,7 @@ from hub.audit import AuditEntry, AuditError, AuditFilter, AuditLog, AuditReader
 from hub.audit.log import Written
 from hub.component import LinkDown, LinkFull
 from hub.config import HubConfig
+from hub.metrics import HubCollector, registry_of
 from hub.registry import (
     NewGrant,
     Registry,
@@ -183,6 +185,18 @@ async def test_what_cannot_be_audited_is_not_forwarded(hub_: Hub, monkeypatch: p
     hub_.link.say("iq", "set", SP, HP, OPERATE)
     await until(lambda: hub_.link.count("resource-constraint") == 1)
     assert hub_.link.count("EvuGGIO1") == 0
+
+
+async def test_bad_pdus_are_counted(hub_: Hub) -> None:
+    def refused() -> float:
+        text = generate_latest(registry_of(HubCollector("router", hub_.process.snapshot))).decode()
+        wanted = [line for line in text.splitlines() if 'kind="iq"' in line and 'outcome="refused"' in line]
+        return sum(float(line.rpartition(" ")[2]) for line in wanted)
+
+    before = refused()
+    for inner in ("<x/>", READ.replace("<read ", "<read surplus='1' "), READ + READ):
+        hub_.link.say("iq", "get", SP, HP, inner)
+    await until(lambda: refused() == before + 3)
 
 
 async def test_a_read_does_not_overtake_the_operate_before_it(hub_: Hub) -> None:
