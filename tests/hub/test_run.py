@@ -194,7 +194,7 @@ async def test_bad_pdus_are_counted(hub_: Hub) -> None:
         return sum(float(line.rpartition(" ")[2]) for line in wanted)
 
     before = refused()
-    for inner in ("<x/>", READ.replace("<read ", "<read surplus='1' "), READ + READ):
+    for inner in ("<x/>", READ.replace("<read>", "<read surplus='1'>"), READ + READ):
         hub_.link.say("iq", "get", SP, HP, inner)
     await until(lambda: refused() == before + 3)
 
