@@ -20,9 +20,9 @@ from iec61850_model.values import EntryTime, Trigger
 
 MAX_PAGE = 128
 """Entries of one readJournal answer: bounds how long one query holds up everything else in the box."""
-ENTRY_OVERHEAD = 600
+ENTRY_OVERHEAD = 280
 """Octets of XML around the variables of one entry; rather too many than too few."""
-VARIABLE_OVERHEAD = 150
+VARIABLE_OVERHEAD = 110
 """Octets of XML around the tag and the value of one variable."""
 RESPONSE_OVERHEAD = 600
 """Octets of XML around the entries, with association context and stanza."""
