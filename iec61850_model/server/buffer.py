@@ -42,11 +42,26 @@ class Entry:
 class EntryBuffer(Protocol):
     """Keeps the entries of one control block or log. What ``append`` returned survives a power cut."""
 
+    def begin(self, content: str) -> None:
+        """Say what the entries from here on are of; those of another content are forgotten as by ``clear``.
+
+        A short text that is another one as soon as a place in an entry means something else: entries outlive
+        the model they were made under.
+        """
+        ...
+
     def append(self, time: float, members: Sequence[Member]) -> Entry:
         """Keep an entry under the next number; the oldest go if there is no more room.
 
         The new entry itself is always kept. Raises OSError if it could not be stored: it is gone then, but
         the number is not given again.
+        """
+        ...
+
+    def replace(self, entry: Entry) -> None:
+        """Keep this in place of the newest entry, whose number and time it has: more has come to it.
+
+        Raises OSError if it could not be stored: the newest entry is then as it was.
         """
         ...
 
