@@ -70,7 +70,12 @@ class Agent:
         self._settings = Settings(config.settings_file)
         self._server = Server(self.tree)
         self._housekeeping = Housekeeping(self.tree)
-        self._link = Link(config, self.request, self._server.peer_gone, self._server.link_lost)
+        self._link = Link(
+            config,
+            self.request,
+            lambda peer: self._server.peer_gone(peer, self._clock.moment()),
+            lambda: self._server.link_lost(self._clock.moment()),
+        )
         self._replies: dict[int, asyncio.Future[Payload]] = {}
         self._before: dict[int, list[Payload]] = {}
         self._next_token = 0
@@ -227,10 +232,10 @@ class Agent:
         """Carry out what is due."""
         while True:
             self._due.clear()
-            now = self._clock.time()
-            self._perform(self._server.tick(now))
+            moment = self._clock.moment()
+            self._perform(self._server.tick(moment))
             at = self._server.next_tick()
-            wait = LONGEST_WAIT if at is None else min(max(at - now, 0.0), LONGEST_WAIT)
+            wait = LONGEST_WAIT if at is None else min(max(at - moment.now, 0.0), LONGEST_WAIT)
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):

@@ -367,6 +367,7 @@ class MmsError:
 INVALID_SERVICE = MmsError(ErrorClass.SERVICE, 0)
 PDU_SIZE = MmsError(ErrorClass.SERVICE, 3)
 OBJECT_UNDEFINED = MmsError(ErrorClass.DEFINITION, 1)
+INVALID_ADDRESS = MmsError(ErrorClass.DEFINITION, 2)
 OBJECT_EXISTS = MmsError(ErrorClass.DEFINITION, 5)
 OBJECT_CONSTRAINT_CONFLICT = MmsError(ErrorClass.SERVICE, 5)
 ACCESS_UNSUPPORTED = MmsError(ErrorClass.ACCESS, 1)
@@ -471,10 +472,16 @@ MAX_OUTSTANDING = 8
 MAX_NESTING = 8
 """Levels of structure in one value; 8-2 asks for at least 5."""
 
-PARAMETER_CBB = frozenset({"str1", "str2", "vnam"})
-"""Parameter conformance building blocks of 8-2 clause 10."""
+NEEDED_CBB = frozenset({"str1", "str2", "vnam"})
+"""Parameter conformance building blocks without which no service works (8-2, clause 10)."""
+PARAMETER_CBB = NEEDED_CBB | {"vlis"}
+"""Those this implementation has: named variable lists too, which are data sets."""
 SERVICES = frozenset(
-    {"getNameList", "read", "write", "getVariableAccessAttributes", "informationReport", "conclude"}
+    {
+        *("getNameList", "read", "write", "getVariableAccessAttributes", "informationReport", "conclude"),
+        *("defineNamedVariableList", "getNamedVariableListAttributes", "deleteNamedVariableList"),
+        "readJournal",
+    }
 )
 """Services this implementation announces at Associate."""
 

@@ -11,6 +11,7 @@ from iec61850_model.mms.pdu import (
     MAX_OUTSTANDING,
     MEMORY_UNAVAILABLE,
     MIN_PDU_SIZE,
+    NEEDED_CBB,
     PARAMETER_CBB,
     PARAMETER_CBB_INSUFFICIENT,
     PDU_SIZE,
@@ -66,6 +67,7 @@ class Associations:
                 max_calling=min(request.max_calling, MAX_OUTSTANDING),
                 max_called=min(request.max_called, MAX_OUTSTANDING),
                 nesting=min(request.nesting, MAX_NESTING),
+                parameter_cbb=request.parameter_cbb & PARAMETER_CBB,
             ),
             id_,
         )
@@ -78,9 +80,9 @@ class Associations:
         association.last_used = now
         return association
 
-    def close(self, peer: str, id_: str) -> None:
-        """Release."""
-        self._held.pop((peer, id_), None)
+    def close(self, peer: str, id_: str) -> list[Association]:
+        """Release; what ended by it, if there was such an association."""
+        return self._drop([one for one in self._held.values() if (one.peer, one.id) == (peer, id_)])
 
     def abort_peer(self, peer: str) -> list[Association]:
         """Abort every association of a peer that is gone; a bare JID means all its resources, a domain all
@@ -106,7 +108,7 @@ class Associations:
             return PDU_SIZE
         if request.max_calling < 1:
             return MAX_CALLING_INSUFFICIENT
-        if not request.parameter_cbb >= PARAMETER_CBB:
+        if not request.parameter_cbb >= NEEDED_CBB:
             return PARAMETER_CBB_INSUFFICIENT
         of_peer = sum(1 for one in self._held.values() if one.peer == peer)
         if len(self._held) >= MAX_ASSOCIATIONS or of_peer >= MAX_ASSOCIATIONS_PER_PEER:

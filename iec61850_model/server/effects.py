@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.pdu import Payload, Pdu
 from iec61850_model.reference import Reference
 from iec61850_model.types import Value
 from iec61850_model.values import ACCURACY_1_MS, CLOCK_NOT_SYNCHRONIZED, OrCat, Timestamp
@@ -28,6 +28,15 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the request ``token`` of ``peer``."""
+
+    peer: str
+    token: Hashable
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A request as it came: from whom, under which token (the iq's id), with how many octets of PDU."""
 
@@ -36,14 +45,9 @@ class Incoming:
     payload: Payload
     octets: int
 
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Answer the request ``token`` of ``peer``."""
-
-    peer: str
-    token: Hashable
-    payload: Payload
+    def answered(self, pdu: Pdu) -> Reply:
+        """The answer to this request, in the association it came in."""
+        return Reply(self.peer, self.token, Payload(pdu, self.payload.association))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,13 @@ class MemoryBuffer:
         self._next = (epoch << EPOCH_SHIFT) + 1
         self._entries: list[Entry] = []
         self._lost = 0
+        self._content = ""
+
+    def begin(self, content: str) -> None:
+        """Say what the entries from here on are of; those of another content are forgotten."""
+        if content != self._content:
+            self.clear()
+        self._content = content
 
     def append(self, time: float, members: Sequence[Member]) -> Entry:
         """Keep an entry under the next number; the oldest go if there is no more room."""
@@ -40,6 +47,12 @@ class MemoryBuffer:
         if len(self._entries) > self._capacity:
             self._lost = self._entries.pop(0).number
         return entry
+
+    def replace(self, entry: Entry) -> None:
+        """Keep this in place of the newest entry, whose number it has; raises ValueError for any other."""
+        if self.last is None or self.last.number != entry.number:
+            raise ValueError(f"entry {entry.number} is not the newest one")
+        self._entries[-1] = entry
 
     def after(self, number: int, limit: int) -> list[Entry]:
         """The first entries above ``number``, at most ``limit``."""

@@ -107,7 +107,7 @@ class _Session:
         self._size_of[token] = self._sizes.get((peer, payload.association or ""), MAX_DIRECT_SIZE)
         incoming = Incoming(peer, token, payload, len(step.octets))
         self._take(self._server.handle(incoming, moment), step.process, moment)
-        self._take(self._server.tick(self._now), step.process, moment)
+        self._take(self._server.tick(moment), step.process, moment)
         due = self._server.next_tick()
         if due is not None and not due > self._now - 1 and not self._waiting:
             raise Broken("tick leaves something due", f"{due} at {self._now}")
@@ -122,7 +122,7 @@ class _Session:
             if self._answers[token] != 1:
                 raise Broken("not exactly one answer", f"{self._answers[token]} to request {token} of {peer}")
         for peer in PEERS:
-            self._server.peer_gone(peer)
+            self._server.peer_gone(peer, moment)
         if len(self._server.associations):
             raise Broken("an association outlives its client", str(len(self._server.associations)))
         self.check_model()

@@ -61,7 +61,7 @@ class Box:
     def wait(self, seconds: float) -> list[Effect]:
         """Time goes by; the server does what is due."""
         self.moment = Moment(self.moment.now + seconds, self.moment.synchronized)
-        return self.server.tick(self.moment.now)
+        return self.server.tick(self.moment)
 
     def hear(
         self, pdu: Pdu, *, peer: str = SP, association: str | None = None, octets: int = 500

@@ -24,7 +24,13 @@ from iec61850_model.mms.pdu import (
     ConfirmedResponse,
     Data,
     DataAccessError,
+    DefineNamedVariableListRequest,
+    DefineNamedVariableListResponse,
+    DeleteNamedVariableListRequest,
+    DeleteNamedVariableListResponse,
     ErrorClass,
+    GetNamedVariableListAttributesRequest,
+    GetNamedVariableListAttributesResponse,
     GetNameListRequest,
     GetNameListResponse,
     GetVariableAccessAttributesRequest,
@@ -33,6 +39,7 @@ from iec61850_model.mms.pdu import (
     InitiateError,
     InitiateRequest,
     InitiateResponse,
+    JournalEntry,
     MmsError,
     ObjectClass,
     ObjectName,
@@ -40,6 +47,8 @@ from iec61850_model.mms.pdu import (
     Payload,
     Pdu,
     Primitive,
+    ReadJournalRequest,
+    ReadJournalResponse,
     ReadRequest,
     ReadResponse,
     Reject,
@@ -184,15 +193,34 @@ name_list_requests = st.one_of(
         st.none() | identifiers,
     ),
 )
+entry_ids = st.binary(min_size=8, max_size=8)
+journal_entries = st.builds(
+    JournalEntry, entry_ids, entry_times, st.lists(st.tuples(identifiers, values(2)), max_size=3).map(tuple)
+)
+_members = st.lists(names, min_size=1, max_size=4).map(tuple)
 requests = st.one_of(
     name_list_requests,
     st.builds(GetVariableAccessAttributesRequest, names),
     st.builds(ReadRequest, accesses, st.booleans()),
+    st.builds(GetNamedVariableListAttributesRequest, names),
+    st.builds(DefineNamedVariableListRequest, names, _members),
+    st.builds(DeleteNamedVariableListRequest, _members),
+    st.builds(
+        ReadJournalRequest,
+        names,
+        st.none() | entry_times,
+        st.none() | entry_times,
+        st.none() | st.tuples(entry_times, entry_ids),
+    ),
     st.builds(WriteRequest, accesses, st.lists(values(3), max_size=4).map(tuple)),
 )
 responses = st.one_of(
     st.builds(GetNameListResponse, st.lists(identifiers, max_size=4).map(tuple), st.booleans()),
     st.builds(GetVariableAccessAttributesResponse, types(), st.booleans()),
+    st.builds(GetNamedVariableListAttributesResponse, _members, st.booleans()),
+    st.just(DefineNamedVariableListResponse()),
+    st.builds(DeleteNamedVariableListResponse, st.integers(0, 0xFFFF_FFFF), st.integers(0, 0xFFFF_FFFF)),
+    st.builds(ReadJournalResponse, st.lists(journal_entries, max_size=3).map(tuple), st.booleans()),
     st.builds(ReadResponse, st.lists(outcomes, max_size=4).map(tuple)),
     st.builds(WriteResponse, st.lists(st.none() | st.sampled_from(DataAccessError), max_size=4).map(tuple)),
 )
@@ -244,6 +272,12 @@ VOCABULARY = (
     *("utc-time", "binary-time", "true", "false", "nul", "serviceError", "errorClass", "access", "service"),
     *("originalInvokeID", "rejectReason", "pdu-error", "object-non-existent", "format-width"),
     *("localDetailCalling", "proposedMaxServOutstandingCalling", "proposedMaxServOutstandingCalled"),
+    *("getNamedVariableListAttributes", "defineNamedVariableList", "deleteNamedVariableList", "ObjectName"),
+    *("listOfVariableListName", "domainName", "numberMatched", "numberDeleted", "readJournal", "journalName"),
+    *("rangeStartSpecification", "startingTime", "rangeStopSpecification", "endingTime", "listOfVariables"),
+    *("entryToStartAfter", "timeSpecification", "entrySpecification", "listOfJournalEntry", "JournalEntry"),
+    *("entryIdentifier", "originatingApplication", "entryContent", "occurrenceTime", "entryForm", "data"),
+    *("Journal-Variable", "variableTag", "valueSpecification", "event", "annotation"),
     *("initRequestDetail", "proposedVersionNumber", "proposedParameterCBB", "servicesSupportedCalling"),
 )
 NAMESPACES = (f"{{{NS82}}}", f"{{{NS82}}}", f"{{{NS82}}}", "", "{urn:other}")
@@ -262,7 +296,7 @@ TEXTS = (
     "A$B",
     "é",
 )
-ATTRIBUTES = ("assoID", "moreFollows", "specificationWithResult", "packed", "foreign")
+ATTRIBUTES = ("assoID", "moreFollows", "specificationWithResult", "packed", "scopeOfDelete", "foreign")
 
 
 def _element(parts: tuple[str, str, str | None, str, dict[str, str], list[Element]]) -> Element:

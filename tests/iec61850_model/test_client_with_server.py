@@ -97,7 +97,7 @@ def test_a_relay_is_switched_later(box: Box) -> None:
     run(box.client.operate(PEER, target, Operation(False, box.now, 2, at=box.now + 5)))
     due = box.server.next_tick()
     assert due == box.now + 5
-    (switch,) = box.server.tick(box.now + 5)
+    (switch,) = box.server.tick(Moment(box.now + 5))
     assert isinstance(switch, Switch)
     box.server.switched(switch.key, None, Moment(box.now + 5))
     assert box.server.tree.read(target)[0] is False

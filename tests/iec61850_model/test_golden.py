@@ -23,7 +23,13 @@ from iec61850_model.mms.pdu import (
     ConfirmedResponse,
     Data,
     DataAccessError,
+    DefineNamedVariableListRequest,
+    DefineNamedVariableListResponse,
+    DeleteNamedVariableListRequest,
+    DeleteNamedVariableListResponse,
     ErrorClass,
+    GetNamedVariableListAttributesRequest,
+    GetNamedVariableListAttributesResponse,
     GetNameListRequest,
     GetNameListResponse,
     GetVariableAccessAttributesRequest,
@@ -32,6 +38,7 @@ from iec61850_model.mms.pdu import (
     InitiateError,
     InitiateRequest,
     InitiateResponse,
+    JournalEntry,
     MmsError,
     ObjectClass,
     ObjectName,
@@ -39,13 +46,18 @@ from iec61850_model.mms.pdu import (
     Payload,
     Pdu,
     Primitive,
+    ReadJournalRequest,
+    ReadJournalResponse,
     ReadRequest,
     ReadResponse,
     Reject,
     RejectReason,
+    RequestService,
+    ResponseService,
     Structure,
     Tag,
     Unconfirmed,
+    UnknownService,
     VariableList,
     VariableListName,
     WriteRequest,
@@ -162,6 +174,15 @@ MV_TYPE = Structure(
     (("mag", Structure((("f", FLOAT),))), ("q", Primitive("bit-string", -13)), ("t", Primitive("utc-time")))
 )
 
+ENTRY = JournalEntry(
+    bytes.fromhex("0000000100000005"),
+    EntryTime(0x02A3B4C5, 0x3A98),
+    (
+        ("MET/MMXU1$MX$TotW", MEASURED),
+        ("ReasonCode", Data("bit-string", "0100000")),
+    ),
+)
+
 MESSAGES: dict[str, Payload] = {
     # Directories
     "getNameList_req_domains": asked(1, GetNameListRequest(ObjectClass.DOMAIN, ObjectScope.VMD)),
@@ -206,6 +227,49 @@ MESSAGES: dict[str, Payload] = {
     "read_resp_do_and_failure": answered(8, ReadResponse((MEASURED, DataAccessError.OBJECT_NON_EXISTENT))),
     "read_resp_every_kind": answered(13, ReadResponse(EVERY_KIND)),
     "read_resp_every_failure": answered(14, ReadResponse(tuple(DataAccessError))),
+    # Data sets
+    "getNamedVariableListAttributes_req": asked(
+        20, GetNamedVariableListAttributesRequest(ObjectName("LLN0$dsMeas", "MET"))
+    ),
+    "getNamedVariableListAttributes_resp": answered(
+        20,
+        GetNamedVariableListAttributesResponse(
+            (ObjectName("MMXU1$MX$TotW", "MET"), ObjectName("EvuGGIO1$ST$SPCSO1$stVal", "HP")), deletable=True
+        ),
+    ),
+    "defineNamedVariableList_req": asked(
+        21,
+        DefineNamedVariableListRequest(
+            ObjectName("LLN0$dsMine", "MET"),
+            (ObjectName("MMXU1$MX$TotW", "MET"), ObjectName("MMXU1$MX$TotW$mag$f", "MET")),
+        ),
+    ),
+    "defineNamedVariableList_req_of_association": asked(
+        22,
+        DefineNamedVariableListRequest(
+            ObjectName("@mine", aa_specific=True), (ObjectName("MMXU1$MX$TotW", "MET"),)
+        ),
+    ),
+    "defineNamedVariableList_resp": answered(21, DefineNamedVariableListResponse()),
+    "deleteNamedVariableList_req": asked(
+        23,
+        DeleteNamedVariableListRequest(
+            (ObjectName("LLN0$dsMine", "MET"), ObjectName("@mine", aa_specific=True))
+        ),
+    ),
+    "deleteNamedVariableList_resp": answered(23, DeleteNamedVariableListResponse(2, 1)),
+    # Logs
+    "readJournal_req_by_time": asked(
+        24,
+        ReadJournalRequest(
+            ObjectName("LLN0$GeneralLog", "LD0"), EntryTime(0, 0x3A98), EntryTime(0x02A3B4C5, 0x3A98)
+        ),
+    ),
+    "readJournal_req_after": asked(
+        25, ReadJournalRequest(ObjectName("LLN0$GeneralLog", "LD0"), after=(ENTRY.time, ENTRY.entry_id))
+    ),
+    "readJournal_resp": answered(25, ReadJournalResponse((ENTRY,), more_follows=True)),
+    "readJournal_resp_empty": answered(25, ReadJournalResponse(())),
     # Writing and controls
     "write_oper_SPCSO1": asked(
         9, WriteRequest(named(ObjectName("GGIO1$CO$SPCSO1$Oper", "HP1LD0")), (OPERATE,))
@@ -281,6 +345,10 @@ def test_every_file_has_its_pdu() -> None:
 def test_every_kind_of_pdu_value_type_and_reason_has_a_file() -> None:
     pdus = [payload.pdu for payload in MESSAGES.values()]
     assert {type(pdu) for pdu in pdus} == set(get_args(Pdu))
+    requests = {type(pdu.service) for pdu in pdus if isinstance(pdu, ConfirmedRequest)}
+    assert requests == set(get_args(RequestService)) - {UnknownService}
+    responses = {type(pdu.service) for pdu in pdus if isinstance(pdu, ConfirmedResponse)}
+    assert responses == set(get_args(ResponseService)) - {UnknownService}
     assert {pdu.reason for pdu in pdus if isinstance(pdu, Reject)} == set(RejectReason)
     assert {value.tag for value in EVERY_KIND} == set(get_args(Tag))
     kinds = {part.tag for _, part in EVERY_TYPE.components if isinstance(part, Primitive)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from iec61850_model.mms.pdu import Data
@@ -65,6 +67,27 @@ def test_what_is_dropped_or_cleared_is_not_lost_and_its_number_is_not_given_agai
     buffer.clear()
     assert (buffer.first, buffer.lost) == (None, 0)
     assert buffer.append(6.0, []).number > third.number + 2
+
+
+def test_more_comes_to_the_newest_entry_only() -> None:
+    buffer = filled(1.0, 2.0)
+    first, last = buffer.after(0, 2)
+    more = dataclasses.replace(last, members=(member(2), member(3)))
+    buffer.replace(more)
+    assert buffer.after(0, 9) == [first, more]
+    with pytest.raises(ValueError, match="not the newest"):
+        buffer.replace(first)
+
+
+def test_entries_of_other_content_are_forgotten() -> None:
+    buffer = filled()
+    buffer.begin("one")
+    number = buffer.append(1.0, []).number
+    buffer.begin("one")
+    assert times(buffer) == [1.0]
+    buffer.begin("other")
+    assert times(buffer) == []
+    assert buffer.append(2.0, []).number > number
 
 
 def test_entries_of_a_time_range() -> None:

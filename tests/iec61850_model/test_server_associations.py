@@ -187,7 +187,7 @@ def test_a_release_outside_any_association_ends_none(box: Box) -> None:
 
 def test_a_client_that_is_gone_has_no_associations(box: Box) -> None:
     mine, others = [box.associate(), box.associate()], box.associate(peer=OTHER)
-    box.server.peer_gone(SP)
+    box.server.peer_gone(SP, box.moment)
     assert [box.ask(READ, association=id_) for id_ in mine] == [UNKNOWN, UNKNOWN]
     assert box.ask(READ, association=others, peer=OTHER) == VALUE
 
@@ -195,7 +195,7 @@ def test_a_client_that_is_gone_has_no_associations(box: Box) -> None:
 def test_a_bare_jid_that_is_gone_takes_all_its_resources_along(box: Box) -> None:
     desk, sofa = box.associate(), box.associate(peer="agg7@hub.example.org/sofa")
     longer = box.associate(peer="agg7@hub.example.organic/desk1")
-    box.server.peer_gone("agg7@hub.example.org")
+    box.server.peer_gone("agg7@hub.example.org", box.moment)
     assert box.ask(READ, association=desk) == UNKNOWN
     assert box.ask(READ, association=sofa, peer="agg7@hub.example.org/sofa") == UNKNOWN
     assert box.ask(READ, association=longer, peer="agg7@hub.example.organic/desk1") == VALUE
@@ -204,14 +204,14 @@ def test_a_bare_jid_that_is_gone_takes_all_its_resources_along(box: Box) -> None
 def test_a_domain_that_is_gone_takes_all_its_addresses_along(box: Box) -> None:
     """The hub was away: what became of its providers nobody knows."""
     mine, longer = box.associate(), box.associate(peer="agg7@hub.example.organic/desk1")
-    box.server.peer_gone("hub.example.org")
+    box.server.peer_gone("hub.example.org", box.moment)
     assert box.ask(READ, association=mine) == UNKNOWN
     assert box.ask(READ, association=longer, peer="agg7@hub.example.organic/desk1") == VALUE
 
 
 def test_a_lost_link_ends_them_all(box: Box) -> None:
     box.associate(), box.associate(peer=OTHER)
-    box.server.link_lost()
+    box.server.link_lost(box.moment)
     assert len(box.server.associations) == 0
 
 

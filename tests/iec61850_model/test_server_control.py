@@ -407,7 +407,7 @@ def test_what_is_due_waits_for_what_is_executing(box: Box) -> None:
 
 def test_a_time_activated_operate_outlives_its_association(box: Box) -> None:
     box.operate(BLOCK, box.oper(ON, at=NOON + 60), association=box.associate())
-    box.server.peer_gone(SP)
+    box.server.peer_gone(SP, box.moment)
     box.carried_out(box.wait(60))
     assert box.tree.read(Reference.parse(BLOCK))[0] is True
 

@@ -267,7 +267,7 @@ async def test_a_control_with_a_time_waits_for_it(sp: HeatPumpAccess, box: LiveB
     due = box.server.next_tick()
     assert due is not None
     assert due == pytest.approx(at.timestamp(), abs=1e-6)
-    (switch,) = box.server.tick(due)
+    (switch,) = box.server.tick(Moment(due))
     assert isinstance(switch, Switch)
     box.server.switched(switch.key, None, Moment(due))
     assert (await sp.read("hp0001", EVU)).value is True

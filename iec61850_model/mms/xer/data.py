@@ -67,8 +67,13 @@ def write_data(data: Data, out: list[str], depth: int = 0) -> None:
             out.append("</Data>")
         out.append(f"</{tag}>")
         return
+    out.append(f"<{tag}>{encoded(tag, value)}</{tag}>")
+
+
+def encoded(tag: Tag, value: DataValue) -> str:
+    """The text inside the element of a value without parts; raises UnencodableValue."""
     try:
-        out.append(f"<{tag}>{_ENCODERS[tag](value)}</{tag}>")
+        return _ENCODERS[tag](value)
     except (KeyError, ValueError, OverflowError) as error:
         raise UnencodableValue(f"{value!r:.60} is not a value of kind {tag}: {error}") from error
 
@@ -174,7 +179,8 @@ def _octets(text: str) -> bytes:
     return octets
 
 
-def _exactly(text: str, size: int) -> bytes:
+def exactly(text: str, size: int) -> bytes:
+    """``size`` octets from their hexadecimal text; raises MalformedPdu."""
     octets = _octets(text)
     if len(octets) != size:
         raise MalformedPdu(f"{shown(text)} is not {size} octets", RejectReason.INVALID_ARGUMENT)
@@ -197,10 +203,10 @@ def _read_visible(text: str) -> str:
 _DECODERS: dict[str, Callable[[str], DataValue]] = {
     "integer": lambda text: integer(text, *INT64),
     "unsigned": lambda text: integer(text, *UINT64),
-    "floating-point": lambda text: cast("float", struct.unpack(">f", _exactly(text, 4))[0]),
+    "floating-point": lambda text: cast("float", struct.unpack(">f", exactly(text, 4))[0]),
     "bit-string": _read_bits,
     "octet-string": _octets,
     "visible-string": _read_visible,
-    "utc-time": lambda text: Timestamp.from_bytes(_exactly(text, 8)),
-    "binary-time": lambda text: EntryTime.from_bytes(_exactly(text, 6)),
+    "utc-time": lambda text: Timestamp.from_bytes(exactly(text, 8)),
+    "binary-time": lambda text: EntryTime.from_bytes(exactly(text, 6)),
 }

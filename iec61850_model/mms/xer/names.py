@@ -102,15 +102,20 @@ def write_access(variables: AccessSpecification, out: list[str]) -> None:
         write_name(variables.name, out)
         out.append("</variableListName>")
     else:
-        if not 0 < len(variables.names) <= MAX_VARIABLES:
-            raise UnencodableValue(f"{len(variables.names)} variables; 1 to {MAX_VARIABLES} go into a PDU")
-        out.append("<listOfVariable>")
-        for name in variables.names:
-            out.append("<SEQUENCE><variableSpecification><name>")
-            write_name(name, out)
-            out.append("</name></variableSpecification></SEQUENCE>")
-        out.append("</listOfVariable>")
+        write_variables(variables.names, out)
     out.append("</variableAccessSpecification>")
+
+
+def write_variables(names: tuple[ObjectName, ...], out: list[str]) -> None:
+    """Append a listOfVariable with its element; raises UnencodableValue."""
+    if not 0 < len(names) <= MAX_VARIABLES:
+        raise UnencodableValue(f"{len(names)} variables; 1 to {MAX_VARIABLES} go into a PDU")
+    out.append("<listOfVariable>")
+    for name in names:
+        out.append("<SEQUENCE><variableSpecification><name>")
+        write_name(name, out)
+        out.append("</name></variableSpecification></SEQUENCE>")
+    out.append("</listOfVariable>")
 
 
 def read_access(element: Element, reader: Reader) -> AccessSpecification:
@@ -120,8 +125,13 @@ def read_access(element: Element, reader: Reader) -> AccessSpecification:
         return VariableListName(read_name(inner, reader))
     if kind != "listOfVariable":
         raise MalformedPdu(f"{shown(kind)} is not an access specification")
+    return VariableList(read_variables(inner, reader))
+
+
+def read_variables(element: Element, reader: Reader) -> tuple[ObjectName, ...]:
+    """Read a listOfVariable, which names at least one; raises MalformedPdu."""
     names = []
-    for item in reader.items(inner, "SEQUENCE", MAX_VARIABLES):
+    for item in reader.items(element, "SEQUENCE", MAX_VARIABLES):
         fields = reader.fields(item, ("variableSpecification", "alternateAccess"))
         if "alternateAccess" in fields:
             raise MalformedPdu("alternateAccess is not supported", RejectReason.INVALID_ARGUMENT)
@@ -135,7 +145,7 @@ def read_access(element: Element, reader: Reader) -> AccessSpecification:
         names.append(read_name(holder, reader))
     if not names:
         raise MalformedPdu("listOfVariable is empty", RejectReason.INVALID_ARGUMENT)
-    return VariableList(tuple(names))
+    return tuple(names)
 
 
 def write_type(described: TypeDescription, out: list[str], depth: int = 0) -> None:

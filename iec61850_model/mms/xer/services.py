@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import (
-    AccessResult,
-    Data,
     DataAccessError,
     GetNameListRequest,
     GetNameListResponse,
@@ -17,6 +15,8 @@ from iec61850_model.mms.pdu import (
     InformationReport,
     ObjectClass,
     ObjectScope,
+    ReadJournalRequest,
+    ReadJournalResponse,
     ReadRequest,
     ReadResponse,
     RejectReason,
@@ -27,6 +27,22 @@ from iec61850_model.mms.pdu import (
     WriteResponse,
 )
 from iec61850_model.mms.xer.data import read_data, write_data
+from iec61850_model.mms.xer.journal import (
+    read_journal_request,
+    read_journal_response,
+    write_journal_request,
+    write_journal_response,
+)
+from iec61850_model.mms.xer.lists import (
+    read_define_request,
+    read_define_response,
+    read_delete_request,
+    read_delete_response,
+    read_get_attributes_request,
+    read_get_attributes_response,
+    write_list_request,
+    write_list_response,
+)
 from iec61850_model.mms.xer.names import (
     MAX_VARIABLES,
     identifier,
@@ -39,11 +55,11 @@ from iec61850_model.mms.xer.names import (
     written_identifier,
 )
 from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.results import check_count, read_access_error, read_results, write_results
 
 MAX_IDENTIFIERS = 4096
 """Names in one getNameList response; more than fit a PDU of the default size."""
 
-_ACCESS_ERRORS = {error.text: error.value for error in DataAccessError}
 _T = TypeVar("_T")
 
 
@@ -52,11 +68,6 @@ def _needed(fields: dict[str, _T], *names: str) -> list[_T]:
     if missing:
         raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
     return [fields[name] for name in names]
-
-
-def _check_count(items: Sized, limit: int) -> None:
-    if len(items) > limit:
-        raise UnencodableValue(f"{len(items)} entries are more than the {limit} of one PDU")
 
 
 # --- requests --------------------------------------------------------------------------------------
@@ -72,7 +83,7 @@ def write_request(service: RequestService, out: list[str]) -> None:
         case WriteRequest(variables, data):
             out.append("<write>")
             write_access(variables, out)
-            _check_count(data, MAX_VARIABLES)
+            check_count(data, MAX_VARIABLES)
             out.append("<listOfData>")
             for value in data:
                 out.append("<Data>")
@@ -85,8 +96,12 @@ def write_request(service: RequestService, out: list[str]) -> None:
             out.append("<getVariableAccessAttributes><name>")
             write_name(name, out)
             out.append("</name></getVariableAccessAttributes>")
+        case ReadJournalRequest():
+            write_journal_request(service, out)
         case UnknownService(unknown):
             raise UnencodableValue(f"{unknown} is not a service this codec knows")
+        case _:
+            write_list_request(service, out)
 
 
 def _write_name_list_request(service: GetNameListRequest, out: list[str]) -> None:
@@ -156,6 +171,10 @@ _REQUESTS: dict[str, Callable[[Element, Reader], RequestService]] = {
     "write": _read_write,
     "getNameList": _read_get_name_list,
     "getVariableAccessAttributes": _read_get_attributes,
+    "getNamedVariableListAttributes": read_get_attributes_request,
+    "defineNamedVariableList": read_define_request,
+    "deleteNamedVariableList": read_delete_request,
+    "readJournal": read_journal_request,
 }
 
 
@@ -170,14 +189,14 @@ def write_response(service: ResponseService, out: list[str]) -> None:
             write_results(results, out)
             out.append("</read>")
         case WriteResponse(outcomes):
-            _check_count(outcomes, MAX_VARIABLES)
+            check_count(outcomes, MAX_VARIABLES)
             out.append("<write>")
             for outcome in outcomes:
                 inner = "<success/>" if outcome is None else f"<failure><{outcome.text}/></failure>"
                 out.append(f"<CHOICE>{inner}</CHOICE>")
             out.append("</write>")
         case GetNameListResponse(identifiers, more):
-            _check_count(identifiers, MAX_IDENTIFIERS)
+            check_count(identifiers, MAX_IDENTIFIERS)
             out.append(f'<getNameList moreFollows="{"true" if more else "false"}"><listOfIdentifier>')
             out.extend(f"<Identifier>{written_identifier(name)}</Identifier>" for name in identifiers)
             out.append("</listOfIdentifier></getNameList>")
@@ -186,22 +205,12 @@ def write_response(service: ResponseService, out: list[str]) -> None:
             out.append(f"<mmsDeletable>{'true' if deletable else 'false'}</mmsDeletable>")
             write_type(described, out)
             out.append("</getVariableAccessAttributes>")
+        case ReadJournalResponse():
+            write_journal_response(service, out)
         case UnknownService(unknown):
             raise UnencodableValue(f"{unknown} is not a service this codec knows")
-
-
-def write_results(results: tuple[AccessResult, ...], out: list[str]) -> None:
-    """Append a listOfAccessResult; raises UnencodableValue."""
-    _check_count(results, MAX_VARIABLES)
-    out.append("<listOfAccessResult>")
-    for result in results:
-        if isinstance(result, Data):
-            out.append("<AccessResult><success>")
-            write_data(result, out)
-            out.append("</success></AccessResult>")
-        else:
-            out.append(f"<AccessResult><failure><{result.text}/></failure></AccessResult>")
-    out.append("</listOfAccessResult>")
+        case _:
+            write_list_response(service, out)
 
 
 def read_response(element: Element, reader: Reader) -> ResponseService:
@@ -209,30 +218,6 @@ def read_response(element: Element, reader: Reader) -> ResponseService:
     name = reader.name(element)
     decoder = _RESPONSES.get(name)
     return decoder(element, reader) if decoder else UnknownService(name[:64])
-
-
-def read_results(element: Element, reader: Reader) -> tuple[AccessResult, ...]:
-    """Read a listOfAccessResult; raises MalformedPdu."""
-    return tuple(
-        _read_result(*reader.choice(item), reader)
-        for item in reader.items(element, "AccessResult", MAX_VARIABLES)
-    )
-
-
-def _read_result(way: str, element: Element, reader: Reader) -> AccessResult:
-    if way == "success":
-        return read_data(*reader.choice(element), reader)
-    if way == "failure":
-        return _read_access_error(element, reader)
-    raise MalformedPdu(f"{shown(way)} is neither success nor failure")
-
-
-def _read_access_error(element: Element, reader: Reader) -> DataAccessError:
-    code = reader.named_integer(element, _ACCESS_ERRORS)
-    try:
-        return DataAccessError(code)
-    except ValueError:
-        raise MalformedPdu(f"{code} is not a DataAccessError", RejectReason.VALUE_OUT_OF_RANGE) from None
 
 
 def _read_read_response(element: Element, reader: Reader) -> ReadResponse:
@@ -248,7 +233,7 @@ def _read_write_response(element: Element, reader: Reader) -> WriteResponse:
             reader.empty(inner)
             outcomes.append(None)
         elif way == "failure":
-            outcomes.append(_read_access_error(inner, reader))
+            outcomes.append(read_access_error(inner, reader))
         else:
             raise MalformedPdu(f"{shown(way)} is neither success nor failure")
     return WriteResponse(tuple(outcomes))
@@ -271,6 +256,10 @@ _RESPONSES: dict[str, Callable[[Element, Reader], ResponseService]] = {
     "write": _read_write_response,
     "getNameList": _read_name_list_response,
     "getVariableAccessAttributes": _read_attributes_response,
+    "getNamedVariableListAttributes": read_get_attributes_response,
+    "defineNamedVariableList": read_define_response,
+    "deleteNamedVariableList": read_delete_response,
+    "readJournal": read_journal_response,
 }
 
 
