@@ -38,7 +38,6 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.mms.xer import decode_payload, encode_payload, parse
 from iec61850_model.reference import Reference
-from iec61850_model.server import access
 from iec61850_model.server import logs as server
 from iec61850_model.server.control import Client
 from iec61850_model.server.data_sets import DataSets
@@ -278,6 +277,9 @@ def test_further_pages_are_asked_for_after_the_last_entry_within_the_range() -> 
     device = Device(page(1, 2, more=True), page(3, more=True), page())
     entries = taken(device.logs.query_by_time(PEER, LOG, at(0), at(9)))
     assert [one.entry_id for one in entries] == [entry_id(1), entry_id(2), entry_id(3)]
+    assert [one.members for one in entries] == [
+        (LoggedMember(RELAY, Data("integer", number), None),) for number in (1, 2, 3)
+    ]
     assert device.asked == [
         ReadJournalRequest(JOURNAL, at(0), at(9)),
         ReadJournalRequest(JOURNAL, at(0), at(9), (at(2), entry_id(2))),
@@ -400,19 +402,21 @@ class OwnServer(Device):
         match service:
             case ReadJournalRequest():
                 return self.served.query(service, self.size)
-            case ReadRequest():
-                return access.read(self.tree, service)
-            case WriteRequest(VariableList() as variables, data):
-                references = access.references_to_write(variables)
-                assert isinstance(references, list)
-                client = Client(PEER, None)
+            case ReadRequest(VariableList(variables)):
+                return ReadResponse(tuple(self._data(_reference(name)) for name in variables))
+            case WriteRequest(VariableList(variables), data):
                 return WriteResponse(
                     tuple(
-                        self.served.write(client, reference, one, Moment(NOON)) if reference else None
-                        for reference, one in zip(references, data, strict=True)
+                        self.served.write(Client(PEER, None), _reference(name), one, Moment(NOON))
+                        for name, one in zip(variables, data, strict=True)
                     )
                 )
         raise AssertionError(service)
+
+    def _data(self, reference: Reference) -> Data:
+        found = self.tree.find(reference)
+        assert found is not None
+        return found.data()
 
     def happens(self, seconds: int, value: int) -> None:
         self.tree.update(RELAY, value, GOOD, Timestamp.from_unix(NOON + seconds))
@@ -451,6 +455,10 @@ def test_every_entry_is_read_once_and_in_order_whatever_the_page(count: int, siz
         start = entries[first]
         rest = taken(box.logs.query_after(PEER, LOG, start.time, start.entry_id))
         assert rest == entries[first + 1 :]
+
+
+def _reference(name: ObjectName) -> Reference:
+    return Reference.from_mms(name.domain or "", name.item)
 
 
 def _number(one: LogEntry) -> object:

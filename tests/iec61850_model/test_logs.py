@@ -482,6 +482,19 @@ def test_only_single_attributes_of_a_block_are_written(reference: Reference, err
     assert box.value("LogEna") is False
 
 
+def test_blocks_of_one_log_share_its_buffer_which_is_asked_for_once() -> None:
+    asked: list[str] = []
+
+    def buffers(name: str) -> EntryBuffer:
+        asked.append(name)
+        return MemoryBuffer()
+
+    tree = model()
+    second = LogConfig("LD0", "LLN0", "lcb2", "GeneralLog", RELAY_ONLY.item)
+    Logs(tree, DataSets(tree, []), [LCB, second], buffers)
+    assert asked == ["LD0/LLN0$GeneralLog"]
+
+
 def test_another_log_takes_the_entries_and_the_status_follows() -> None:
     alarms = LogConfig("LD0", "LLN0", "lcb2", "AlarmLog", RELAY_ONLY.item)
     box = Box(LCB, alarms)
@@ -555,6 +568,14 @@ def test_a_data_set_with_a_member_the_model_does_not_have_cannot_be_enabled() ->
     broken = DataSetConfig("LD0", "LLN0", "dsEvents", (RELAY, Reference("HP", "GGIO1", ("None",), FC.ST)))
     box = Box(data_sets=[broken])
     assert box.enable() is INCONSISTENT
+
+
+def test_a_buffer_with_entries_of_another_form_begins_anew() -> None:
+    buffer = MemoryBuffer()
+    buffer.begin("something else")
+    buffer.append(NOON, [Member(0, DCHG, Data("boolean", True))])
+    box = Box(buffers={"LD0/LLN0$GeneralLog": buffer})
+    assert box.entries() == () and box.value("NewEntr") == bytes(8)
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -667,6 +688,7 @@ def test_query_after_an_entry_id_this_log_never_gave_goes_by_its_time() -> None:
     lost = bytes.fromhex("FFFFFFFF00000001")
     assert numbers(box.ask(after=(NOON + 2, lost))) == [3, 4]
     assert numbers(box.ask(NOON + 1, NOON + 3, after=(NOON + 2, lost))) == [3]
+    assert numbers(box.ask(NOON + 3, NOON + 4, after=(NOON + 1, lost))) == [3, 4]
 
 
 def test_an_empty_log_has_no_entries_and_no_more() -> None:
@@ -707,6 +729,20 @@ def test_a_page_is_bounded_in_number() -> None:
     page = box.ask(NOON, NOON, size=10_000_000)
     assert isinstance(page, ReadJournalResponse)
     assert len(page.entries) == MAX_PAGE and page.more_follows
+
+
+@pytest.mark.parametrize("size", [8_192, 16_384, 65_536])
+def test_small_entries_fill_a_page_and_never_more_than_the_pdu_size(size: int) -> None:
+    alarm = DataSetConfig("LD0", "LLN0", "dsAlarm", (ALARM.child("stVal"),))
+    lcb = LogConfig("LD0", "LLN0", "lcb1", "GeneralLog", alarm.item, True, False, DCHG)
+    box = Box(lcb, data_sets=[alarm])
+    for number in range(2 * MAX_PAGE):
+        box.happens(ALARM, number % 2 == 0)
+    page = box.ask(NOON, NOON, size=size)
+    assert isinstance(page, ReadJournalResponse) and page.more_follows
+    octets = len(encode(ConfirmedResponse(MAX_INVOKE_ID, page)).encode())
+    assert octets <= size
+    assert octets > 0.8 * size or len(page.entries) == MAX_PAGE
 
 
 def test_an_entry_larger_than_a_page_is_an_error_not_an_empty_page() -> None:

@@ -32,6 +32,8 @@ BAD_RANGE = MmsError(ErrorClass.DEFINITION, 2)
 clause 13)."""
 REASON_CODE = "ReasonCode"
 """Variable tag of a reason (8-2, 17.3)."""
+FORM = "log, form 1"
+"""What a buffer is told that entries are of: another number as soon as they are written another way."""
 NEVER = EntryTime(0, 0)
 """Time of no entry, and of an entry made before the clock was first set."""
 _LATEST = EntryTime(86_399_999, 0xFFFF)
@@ -69,6 +71,7 @@ class Log:
 
     def __init__(self, buffer: EntryBuffer) -> None:
         self._buffer = buffer
+        buffer.begin(FORM)
 
     @property
     def oldest(self) -> Entry | None:
