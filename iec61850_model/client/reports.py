@@ -50,13 +50,14 @@ _WHOLE: tuple[Tag, ...] = ("unsigned", "integer")
 class ReportedMember:
     """One member of the data set that a report carries.
 
-    ``index``: its place in the data set, from 0. ``reference`` and ``reason`` are None unless the OptFlds of
+    ``index``: its place in the data set, from 0. ``value`` is an error where the device could not give one,
+    e.g. because it alone is larger than a PDU. ``reference`` and ``reason`` are None unless the OptFlds of
     the report have them.
     """
 
     index: int
     reference: Reference | None
-    value: Data
+    value: AccessResult
     reason: Trigger | None
 
 
@@ -135,7 +136,7 @@ def _members(fields: _Fields, opt_flds: OptFlds, places: list[int]) -> tuple[Rep
             f"not {wanted}"
         )
     references = [_reference(fields.text("a data reference")) for _ in places if with_references]
-    values = [fields.data("a value") for _ in places]
+    values = [fields.result("a value") for _ in places]
     reasons = [_reason(fields.bits("a reason code")) for _ in places if with_reasons]
     return tuple(
         ReportedMember(
@@ -155,11 +156,15 @@ class _Fields:
         self._results: Iterator[AccessResult] = iter(results)
         self.left = len(results)
 
-    def data(self, what: str) -> Data:
+    def result(self, what: str) -> AccessResult:
         result = next(self._results, None)
         if result is None:
             raise BadAnswer(f"a report ends before {what}")
         self.left -= 1
+        return result
+
+    def data(self, what: str) -> Data:
+        result = self.result(what)
         if not isinstance(result, Data):
             raise BadAnswer(f"a report has the error {result.text} in place of {what}")
         return result
@@ -326,10 +331,12 @@ def _identity(report: Report) -> tuple[object, ...]:
 
 
 _FIXED_OCTETS = 8
-"""Octets counted for a number, a truth value or a time."""
+"""Octets counted for a number, a truth value, a time or an error."""
 
 
-def _octets(data: Data) -> int:
+def _octets(data: AccessResult) -> int:
+    if not isinstance(data, Data):
+        return _FIXED_OCTETS
     value = data.value
     if isinstance(value, EntryTime | Timestamp):
         return _FIXED_OCTETS

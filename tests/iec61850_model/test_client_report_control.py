@@ -327,7 +327,7 @@ async def associated() -> tuple[Reports, list[Report], list[str]]:
     assert (await device.client.associate(PEER)).id == "1:9"
     heard: list[Report] = []
     broken: list[str] = []
-    found.on_report.append(lambda peer, report: heard.append(report) if peer == PEER else None)
+    found.on_report.append(lambda peer, report: heard.append(report))
     found.on_broken.append(lambda peer, why: broken.append(why))
     return found, heard, broken
 

@@ -154,6 +154,14 @@ def test_older_devices_are_understood() -> None:
     assert [one.reason for one in report.members] == [Trigger.DCHG, Trigger.GI]
 
 
+def test_a_member_may_be_an_error() -> None:
+    results = full()
+    results[13] = DataAccessError.OBJECT_ACCESS_UNSUPPORTED
+    first, second = decoded(*results).members
+    assert (first.value, second.value) == (DataAccessError.OBJECT_ACCESS_UNSUPPORTED, TEMPERATURE)
+    assert Segments().add(PEER, replace(segment(0, 0), members=(first,)), 0.0) is None
+
+
 @pytest.mark.parametrize("place", range(17))
 def test_a_field_that_is_missing_is_noticed_wherever_it_is(place: int) -> None:
     with pytest.raises(BadAnswer):
@@ -177,7 +185,7 @@ def test_a_field_too_many_is_noticed_wherever_it_is(place: int) -> None:
         (6, Data("octet-string", b"short"), "EntryID"),
         (10, bits("111"), "3 members"),
         (11, text("nonsense!"), "nonsense!"),
-        (13, DataAccessError.OBJECT_INVALIDATED, "object-invalidated"),
+        (15, DataAccessError.OBJECT_INVALIDATED, "object-invalidated"),
         (15, bits("01"), "reason code"),
     ],
 )
