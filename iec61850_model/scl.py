@@ -1,4 +1,4 @@
-"""Reads an ICD or CID (IEC 61850-6, schema 2007B4) into a tree of instances."""
+"""Reads an ICD or CID (IEC 61850-6, schema 2007B4) into a tree of instances, and the blocks on it."""
 
 from __future__ import annotations
 
@@ -6,49 +6,57 @@ from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
+from iec61850_model.blocks import Blocks
 from iec61850_model.mms.pdu import MAX_NESTING
 from iec61850_model.reference import InvalidReference, Reference
+from iec61850_model.scl_blocks import read_blocks
+from iec61850_model.scl_element import MAX_SCL_OCTETS, SclError, node_name, root_of
+from iec61850_model.scl_element import NS as _NS
+from iec61850_model.scl_element import at as _at
+from iec61850_model.scl_element import needed as _needed
 from iec61850_model.tree import ArrayNode, Branch, Leaf, LogicalDevice, LogicalNode, Node, Tree
 from iec61850_model.types import BASIC_TYPES, BasicType, enumeration
 from iec61850_model.values import GOOD, NO_TRIGGER, NOT_CONNECTED, FunctionalConstraint, Trigger
 
-NS_SCL = "http://www.iec.ch/61850/2003/SCL"
-_NS = f"{{{NS_SCL}}}"
-
-MAX_SCL_OCTETS = 4 * 1024 * 1024
-"""Octets of an SCL file; a box's own model is below 100 kB."""
 MAX_ARRAY_COUNT = 1000
 """Elements of one array attribute."""
 MAX_NODES = 100_000
 """Data objects, structures and attributes of one model, so that nested arrays cannot fill the memory."""
 
+__all__ = ["MAX_ARRAY_COUNT", "MAX_NODES", "MAX_SCL_OCTETS", "Model", "SclError", "read_model", "read_scl"]
+
 FC = FunctionalConstraint
+_DEVICES = f".//{_NS}Server/{_NS}LDevice"
 _TRIGGERS = {"dchg": Trigger.DCHG, "qchg": Trigger.QCHG, "dupd": Trigger.DUPD}
 _FC_ORDER = {fc: at for at, fc in enumerate(FC)}
 
 
-class SclError(ValueError):
-    """An SCL file that cannot be read; the message names the line and what is wrong there."""
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What one IED of a file is: its instances, and the data sets and control blocks on them."""
+
+    tree: Tree
+    blocks: Blocks
 
 
 def read_scl(xml: bytes, ied: str | None = None) -> Tree:
-    """Make the instances of one IED.
+    """Make the instances of one IED, without looking at data sets and control blocks; see ``read_model``."""
+    return _Reader(root_of(xml)).tree(ied)
+
+
+def read_model(xml: bytes, ied: str | None = None) -> Model:
+    """Make the instances of one IED, and read its data sets and control blocks.
 
     ``ied`` chooses among several; a file with one needs none. Raises SclError, also for a model that could
     not be served: names that are no MMS names, values nested deeper than one PDU carries (8-2, 8.2).
     """
-    if len(xml) > MAX_SCL_OCTETS:
-        raise SclError(f"the file has {len(xml)} octets; at most {MAX_SCL_OCTETS} are read")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
-    try:
-        root = etree.fromstring(xml, parser)
-    except etree.XMLSyntaxError as error:
-        raise SclError(f"not well-formed XML: {error}") from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise SclError("a document type definition is not allowed in SCL: remove the DOCTYPE")
-    if root.tag != f"{_NS}SCL":
-        raise SclError(f"the root element is {root.tag}, not SCL of {NS_SCL}")
-    return _Reader(root).tree(ied)
+    reader = _Reader(root_of(xml))
+    tree = reader.tree(ied)
+    chosen = reader.chosen(ied)
+    names = {
+        _needed(device, "inst"): reader.device_name(device, chosen) for device in chosen.iterfind(_DEVICES)
+    }
+    return Model(tree, read_blocks(chosen, names, tree))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +96,32 @@ class _Reader:
             if (kind, id_) in self.types:
                 raise _at(template, f"{kind} {id_} is defined twice")
             self.types[kind, id_] = template
+        chosen = self.chosen(ied_name)
+        devices = [self._device(device, chosen) for device in chosen.iterfind(_DEVICES)]
+        if len({device.name for device in devices}) != len(devices) or not devices:
+            raise SclError("the IED needs logical devices, each with a name of its own")
+        return Tree(devices)
+
+    def chosen(self, ied_name: str | None) -> etree._Element:
+        """The IED that is meant."""
         ieds = self.root.findall(f"{_NS}IED")
         chosen = [ied for ied in ieds if ied_name in (None, ied.get("name"))]
         if len(chosen) != 1:
             names = ", ".join(str(ied.get("name")) for ied in ieds) or "none"
             raise SclError(f"name one IED of this file: it has {names}")
-        devices = [
-            self._device(device, chosen[0]) for device in chosen[0].iterfind(f".//{_NS}Server/{_NS}LDevice")
-        ]
-        if len({device.name for device in devices}) != len(devices) or not devices:
-            raise SclError("the IED needs logical devices, each with a name of its own")
-        return Tree(devices)
+        return chosen[0]
+
+    @staticmethod
+    def device_name(device: etree._Element, ied: etree._Element) -> str:
+        """The functional name of a logical device, or the IED's name and its own (61850-6, 8.5.3)."""
+        return device.get("ldName") or _needed(ied, "name") + _needed(device, "inst")
 
     def _device(self, element: etree._Element, ied: etree._Element) -> LogicalDevice:
-        device = LogicalDevice(element.get("ldName") or _needed(ied, "name") + _needed(element, "inst"))
+        device = LogicalDevice(self.device_name(element, ied))
         for ln in element.iterfind("*"):
             if etree.QName(ln).localname not in ("LN0", "LN"):
                 continue
-            name = ln.get("prefix", "") + _needed(ln, "lnClass") + (ln.get("inst") or "")
+            name = node_name(ln)
             if name in device.nodes:
                 raise _at(ln, f"{device.name}/{name} is there twice")
             device.nodes[name] = self._node(ln)
@@ -305,13 +321,6 @@ def _indexed(element: etree._Element | None, at: int) -> etree._Element | None:
     return next((one for one in same if one.get("ix") == str(at)), None)
 
 
-def _needed(element: etree._Element, attribute: str) -> str:
-    value = element.get(attribute)
-    if value is None:
-        raise _at(element, f"attribute {attribute} is missing")
-    return str(value)
-
-
 def _name(element: etree._Element) -> str:
     """The name of a data object or attribute; ``$`` and ``.`` in it would make it another's name."""
     name = _needed(element, "name")
@@ -319,7 +328,3 @@ def _name(element: etree._Element) -> str:
         return Reference.from_mms(name).ld
     except InvalidReference:
         raise _at(element, f"{name!r} is no name: a letter, then letters, digits and _") from None
-
-
-def _at(element: etree._Element, message: str) -> SclError:
-    return SclError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")

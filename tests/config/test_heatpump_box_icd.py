@@ -1,6 +1,7 @@
 """The shipped information model obeys the tables of IEC 61850-7-3, 7-4 and 6 it is built on.
 
 Reads `config/heatpump-box.icd` with lxml alone: a fault of our own SCL reader cannot hide one of the file.
+Its data sets and control blocks are tested with that reader in `tests/iec61850_model/test_scl_blocks.py`.
 """
 
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+
+from iec61850_model.server.data_sets import MAX_CREATED, MAX_MEMBERS
 
 ROOT = Path(__file__).parents[2]
 ICD = ROOT / "config" / "heatpump-box.icd"
@@ -36,6 +39,10 @@ MANDATORY_ATTRIBUTES: dict[str, dict[str, str]] = {
     "ENC": {"stVal": "ST", "q": "ST", "t": "ST", "ctlModel": "CF"},
     "APC": {"mxVal": "MX", "q": "MX", "t": "MX", "ctlModel": "CF"},
     "ENG": {"setVal": "SP"},
+    "ING": {"setVal": "SP"},
+    "SPG": {"setVal": "SP"},
+    "VSG": {"setVal": "SP"},
+    "ASG": {"setMag": "SP"},
     "ORG": {"setSrcRef": "SP"},
     "CSG": {
         "numPts": "SP",
@@ -69,7 +76,22 @@ MANDATORY_OBJECTS: dict[str, list[set[str]]] = {
     "KVLV": [{"Beh"}, {"ClsPos", "OpnPos"}],
     "FSPT": [{"Beh"}],
     "FCSD": [{"Beh"}, {"Crv"}],
+    "DLOD": [
+        *({"Beh"}, {"OutEcpRef"}, {"PhsConnTyp"}, {"DERTyp"}, {"DEROpSt"}, {"WMax"}, {"WRmp"}, {"VMax"}),
+        *({"WMaxRtg"}, {"WOvPFRtg"}, {"WUnPFRtg"}, {"VMaxRtg"}, {"VMinRtg"}),
+    ],
+    "DWMX": [{"Beh"}, {"InEcpRef"}, {"RmpRteUse"}, {"WMaxSpt", "WMaxSptPct"}],
+    "DCTS": [{"Beh"}, {"ThmStoTyp"}],
+    "DECP": [{"Beh"}, {"ElcRefId"}, {"VRef"}, {"RefFrm"}],
 }
+# A node of statistics says by which method, over which interval and from which node (7-4).
+STATISTICS = {
+    "ClcMth": "AVG",
+    "ClcMod": "PERIOD",
+    "ClcIntvTyp": "MS",
+    "ClcIntvPer": "300000",
+}
+NOT_STARTED = "DER/"  # nodes that are off until the configuration of the box says what they are about
 
 # Which relay (or set point) each controllable data object moves: all there are, each once.
 CONTROLLED = {
@@ -208,7 +230,7 @@ def test_it_is_an_icd_with_functionally_named_devices(model: Model) -> None:
     assert [ied.get("name") for ied in root.iter(f"{NS}IED")] == ["TEMPLATE"]
     assert root.find(f"{NS}Communication") is None
     devices = [(d.get("inst"), d.get("ldName")) for d in root.iter(f"{NS}LDevice")]
-    assert devices == [("LD0", "LD0"), ("MET", "MET"), ("HP", "HP")]
+    assert devices == [("LD0", "LD0"), ("MET", "MET"), ("HP", "HP"), ("AVG", "AVG"), ("DER", "DER")]
 
 
 def test_services_name_only_what_is_served(model: Model) -> None:
@@ -220,11 +242,26 @@ def test_services_name_only_what_is_served(model: Model) -> None:
         "DataObjectDirectory",
         "ReadWrite",
         "TimerActivatedControl",
+        "DataSetDirectory",
+        "GetDataSetValue",
+        "SetDataSetValue",
+        "DynDataSet",
+        "GetCBValues",
+        "ConfReportControl",
+        "ReportSettings",
+        "ConfLogControl",
+        "LogSettings",
         "ConfLNs",
         "ConfLdName",
     }
-    served_by_nothing_yet = ["DataSet", "ReportControl", "LogControl", "GSEControl", "SettingControl"]
-    assert [e for name in served_by_nothing_yet for e in model.root.iter(NS + name)] == []
+    served_by_nothing = ["GSEControl", "SampledValueControl", "SettingControl", "Inputs"]
+    assert [e for name in served_by_nothing for e in model.root.iter(NS + name)] == []
+    for kind, service in (("ReportControl", "ConfReportControl"), ("LogControl", "ConfLogControl")):
+        instances = sum(int(e.get("max", "1")) for e in model.root.iterfind(f".//{NS}{kind}/{NS}RptEnabled"))
+        found = instances or len(model.root.findall(f".//{NS}{kind}"))
+        assert model.root.find(f".//{NS}{service}").get("max") == str(found)
+    dynamic = model.root.find(f".//{NS}DynDataSet")
+    assert (dynamic.get("max"), dynamic.get("maxAttributes")) == (str(MAX_CREATED), str(MAX_MEMBERS))
 
 
 def test_every_type_is_there_once_and_used(model: Model) -> None:
@@ -267,7 +304,7 @@ def test_every_node_has_its_mandatory_objects(model: Model) -> None:
 def test_only_the_root_device_has_the_physical_device_and_the_others_point_to_it(model: Model) -> None:
     assert [reference for reference, n in model.nodes() if n.get("lnClass") == "LPHD"] == [f"{ROOT_LD}/LPHD1"]
     references = {r: i.value("setSrcRef") for r, i in model.instances.items() if r.endswith(".GrRef")}
-    assert references == {"MET/LLN0.GrRef": ROOT_LD, "HP/LLN0.GrRef": ROOT_LD}
+    assert references == {f"{ld}/LLN0.GrRef": ROOT_LD for ld in ("MET", "HP", "AVG", "DER")}
 
 
 def test_every_object_has_its_mandatory_attributes(model: Model) -> None:
@@ -348,7 +385,7 @@ def test_every_text_is_filled_in_and_fits_a_visible_string(model: Model) -> None
 def test_every_generic_object_says_what_it_is(model: Model) -> None:
     generic = re.compile(r"GGIO\d+\.(Ind|Alm|IntIn|CntVal|SPCSO|ISCSO)\d+$")
     found = [i for r, i in model.instances.items() if generic.search(r)]
-    assert len(found) == 14
+    assert len(found) == 16
     for instance in found:
         assert instance.value("d"), instance.reference
 
@@ -390,7 +427,8 @@ def test_every_configured_value_has_a_place_and_a_valid_literal(model: Model) ->
 def test_what_is_known_at_start_is_said(model: Model) -> None:
     for reference, instance in model.instances.items():
         if reference.endswith((".Beh", ".Mod")):
-            assert instance.value("stVal") == "on", reference
+            off = reference.startswith(NOT_STARTED) and "/LLN0." not in reference
+            assert instance.value("stVal") == ("off" if off else "on"), reference
         if reference.endswith((".Health", ".PhyHealth")):
             assert instance.value("stVal") == "Ok", reference
     assert model.instances["LD0/LTMS1.TmSrcTyp"].value("stVal") == "SNTP"
@@ -402,11 +440,12 @@ def test_what_is_known_at_start_is_said(model: Model) -> None:
 
 def test_the_name_plate_tells_the_version_of_this_software(model: Model) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for device in ("LD0", "MET", "HP"):
+    for device in ("LD0", "MET", "HP", "AVG", "DER"):
         plate = model.instances[f"{device}/LLN0.NamPlt"]
         assert plate.value("vendor") == project["name"]
         assert plate.value("swRev") == project["version"]
-        assert plate.value("ldNs") == "IEC 61850-7-4:2007B5"
+        namespace = "IEC 61850-7-420:2019A4" if device == "DER" else "IEC 61850-7-4:2007B5"
+        assert plate.value("ldNs") == namespace
         assert plate.value("configRev")
 
 
@@ -435,3 +474,80 @@ def test_the_heating_curve_starts_with_a_sensible_curve(model: Model) -> None:
     assert flow == sorted(flow, reverse=True), "colder outside must not mean a colder flow"
     for axis in ("xUnits", "yUnits"):
         assert curve.value(axis, "SIUnit") == "°C"
+
+
+# --- statistics, and the heat pump as the grid sees it --------------------------------------------
+
+
+def in_device(model: Model, ld: str, cdcs: set[str]) -> dict[str, Instance]:
+    return {ref: i for ref, i in model.instances.items() if ref.startswith(f"{ld}/") and i.cdc in cdcs}
+
+
+def test_every_average_says_its_method_interval_and_source(model: Model) -> None:
+    averages = in_device(model, "AVG", {"MV", "CMV"})
+    assert len(averages) > 20
+    for reference in averages:
+        node, _, path = reference.partition(".")
+        for name, literal in STATISTICS.items():
+            assert model.instances[f"{node}.{name}"].value("setVal") == literal, node
+        source = model.instances[f"{node}.ClcSrc"].value("setSrcRef")
+        assert source == node.replace("AVG/", "MET/")
+        measured = model.instances[f"{source}.{path}"]
+        for part in ("SIUnit", "multiplier"):
+            assert measured.value("units", part) == model.instances[reference].value("units", part), reference
+
+
+def test_every_counter_of_the_averages_says_its_source_and_counts_the_same(model: Model) -> None:
+    counters = in_device(model, "AVG", {"BCR"})
+    assert counters.keys() == {"AVG/MMTR1.DmdWh", "AVG/ShGGIO1.CntVal1", "AVG/DhwGGIO1.CntVal1"}
+    for reference, counter in counters.items():
+        node, _, name = reference.partition(".")
+        assert f"{node}.ClcMth" not in model.instances, "a counter is no average"
+        source = model.instances[f"{node}.InRef1"].value("setSrcRef")
+        measured = model.instances[f"{source}.{name}"]
+        for path in (("pulsQty",), ("units", "SIUnit"), ("units", "multiplier")):
+            assert counter.value(*path) == measured.value(*path), reference
+
+
+def test_all_of_an_average_is_told_anew_with_every_update(model: Model) -> None:
+    """Else a report of an update would lack what is as before: the collector wants all, every 5 minutes."""
+    types = {data.get("type") for data in model.root.iterfind(f".//{NS}LNodeType/{NS}DO")} | {"CMV_average"}
+    told = [t for t in model.root.iter(f"{NS}DOType") if t.get("id") in types and "AVG" in used_in(model, t)]
+    assert {t.get("id") for t in told} > {"MV_average", "CMV_average", "BCR_taken", "BCR_taken_text"}
+    for do_type in told:
+        for attribute in do_type.iterfind(f"{NS}DA"):
+            if do_type.get("cdc") in {"MV", "CMV", "BCR"} and attribute.get("fc") in {"MX", "ST"}:
+                assert attribute.get("dupd") == "true", (do_type.get("id"), attribute.get("name"))
+
+
+def used_in(model: Model, do_type: etree._Element) -> set[str]:
+    """The logical devices in which a type stands, directly or as a part."""
+    users = {do_type.get("id")} | {
+        sdo.getparent().get("id")
+        for sdo in model.root.iter(f"{NS}SDO")
+        if sdo.get("type") == do_type.get("id")
+    }
+    nodes = {
+        do.getparent().get("id")
+        for do in model.root.iterfind(f".//{NS}LNodeType/{NS}DO")
+        if do.get("type") in users
+    }
+    return {reference.partition("/")[0] for reference, node in model.nodes() if node.get("lnType") in nodes}
+
+
+def test_the_limit_of_power_cannot_be_set_while_nothing_obeys_it(model: Model) -> None:
+    limit = model.instances["DER/DWMX1.WMaxSpt"]
+    assert limit.value("ctlModel") == "status-only"
+    assert model.instances["DER/DWMX1.Beh"].value("stVal") == "off"
+
+
+def test_the_references_of_the_grid_side_lead_to_something(model: Model) -> None:
+    nodes = {reference for reference, _ in model.nodes()}
+    references = {ref: i.value("setSrcRef") for ref, i in in_device(model, "DER", {"ORG"}).items()}
+    assert references.pop("DER/LLN0.GrRef") == ROOT_LD
+    assert references == {
+        "DER/DLOD1.OutEcpRef": "DER/DECP1",
+        "DER/DWMX1.InEcpRef": "DER/DECP1",
+        "DER/DECP1.ElcMsRef1": "MET/MMXU1",
+    }
+    assert set(references.values()) <= nodes

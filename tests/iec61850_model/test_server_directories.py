@@ -44,7 +44,7 @@ def variables(device: str, after: str | None = None) -> GetNameListRequest:
 
 def test_the_server_lists_its_logical_devices(box: Box) -> None:
     listed = box.service(GetNameListRequest(ObjectClass.DOMAIN, ObjectScope.VMD))
-    assert listed == GetNameListResponse(("HP", "LD0", "MET"), more_follows=False)
+    assert listed == GetNameListResponse(("AVG", "DER", "HP", "LD0", "MET"), more_follows=False)
 
 
 def test_a_logical_device_lists_every_variable_in_ascii_order(box: Box) -> None:
@@ -63,7 +63,7 @@ def test_the_logical_nodes_of_a_device_are_the_names_without_a_dollar(box: Box) 
     ]
 
 
-@pytest.mark.parametrize("device", ["LD0", "MET", "HP"])
+@pytest.mark.parametrize("device", ["LD0", "MET", "HP", "AVG", "DER"])
 def test_a_long_list_comes_in_pages_every_name_once_and_in_order(box: Box, device: str) -> None:
     id_ = box.associate(pdu_size=8192)
     pages: list[GetNameListResponse] = []

@@ -113,7 +113,7 @@ def test_a_setting_has_no_quality_and_is_not_updated(tree: Tree) -> None:
 
 
 SHARED = box_tree()
-SETTINGS = ("ORG", "ENG")
+SETTINGS = ("ORG", "ENG", "ING", "SPG", "VSG", "ASG")
 MEASURED = [
     reference for reference, cdc in SHARED.data_objects() if cdc in VALUE_PATHS and cdc not in SETTINGS
 ]
