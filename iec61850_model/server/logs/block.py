@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iec61850_model.blocks import LogConfig
 from iec61850_model.mms.pdu import Data, DataAccessError, Primitive
 from iec61850_model.reference import Reference
+from iec61850_model.server.buffer import Entry
 from iec61850_model.server.logs.journal import NEVER, Log, Logged, entry_time
 from iec61850_model.tree import Branch, Change, Leaf, Node, Tree
 from iec61850_model.types import BASIC_TYPES, BasicType, Value, ValueRefused
-from iec61850_model.values import NO_TRIGGER, FunctionalConstraint, Trigger
+from iec61850_model.values import NO_TRIGGER, EntryTime, FunctionalConstraint, Trigger
 
 FC = FunctionalConstraint
 
@@ -49,6 +50,17 @@ _TYPES: Mapping[str, BasicType] = {
 _SETTABLE = ("LogEna", "LogRef", "DatSet", "TrgOps", "IntgPd")
 
 
+@dataclass(slots=True)
+class _StatusLeaf(Leaf):
+    """OldEntrTm, NewEntrTm, OldEntr or NewEntr: looked up in the log when read, so that it is never stale
+    (several blocks write into one log, a buffer drops its oldest entries, or is opened after the start)."""
+
+    look_up: Callable[[], Value] = field(kw_only=True)
+
+    def data(self) -> Data:
+        return self.type.to_data(self.look_up())
+
+
 @dataclass(frozen=True, slots=True)
 class _Watched:
     """A member of the data set while the block is enabled."""
@@ -70,7 +82,7 @@ class LogControlBlock:
         if node is None:
             raise ValueError(f"{self.name} stands in no logical node of the model")
         self._tree, self._members_of, self._logs, self._keeps_reason = tree, members, logs, config.reason_code
-        self._leaves = {name: Leaf(kind, kind.rest) for name, kind in _TYPES.items()}
+        self._leaves = {name: self._leaf(name, kind) for name, kind in _TYPES.items()}
         self._set("LogRef", f"{config.ld}/{config.ln}${config.log}")
         self._set("DatSet", f"{config.ld}/{config.data_set}" if config.data_set else "")
         self._set("TrgOps", config.trg_ops.trg_ops)
@@ -81,7 +93,6 @@ class LogControlBlock:
         self._integrity_at: float | None = None
         if config.enabled and self._enable() is not None:
             raise ValueError(f"{self.name} is enabled and has no data set {config.data_set!r}: give it one")
-        self.refresh()
 
     @property
     def enabled(self) -> bool:
@@ -97,12 +108,6 @@ class LogControlBlock:
     def log(self) -> Log:
         """The log it writes into."""
         return self._logs[str(self._leaves["LogRef"].value)]
-
-    def refresh(self) -> None:
-        """Bring OldEntrTm, NewEntrTm, OldEntr and NewEntr up to date with the log (GetLogStatusValues)."""
-        for entry, which in ((self.log.oldest, "Old"), (self.log.newest, "New")):
-            self._set(f"{which}EntrTm", entry_time(entry.time) if entry else NEVER)
-            self._set(f"{which}Entr", entry.entry_id if entry else NO_ENTRY_ID)
 
     def write(self, attribute: str, data: Data, now: float) -> DataAccessError | None:
         """SetLCBValues of one attribute; None when written, otherwise what the client is told.
@@ -125,8 +130,6 @@ class LogControlBlock:
         error = self._refusal(attribute, value)
         if error is None:
             leaf.value = value
-            if attribute == "LogRef":
-                self.refresh()
         return error
 
     def observe(self, changes: Sequence[Change]) -> list[Logged]:
@@ -162,6 +165,17 @@ class LogControlBlock:
         if self._period() is None:
             return None
         return self._integrity_at if self._integrity_at is not None else 0.0
+
+    def _leaf(self, name: str, kind: BasicType) -> Leaf:
+        status: Mapping[str, Callable[[], Value]] = {
+            "OldEntrTm": lambda: _time(self.log.oldest),
+            "NewEntrTm": lambda: _time(self.log.newest),
+            "OldEntr": lambda: _entry_id(self.log.oldest),
+            "NewEntr": lambda: _entry_id(self.log.newest),
+        }
+        if name in status:
+            return _StatusLeaf(kind, kind.rest, look_up=status[name])
+        return Leaf(kind, kind.rest)
 
     def _set(self, attribute: str, value: Value) -> None:
         leaf = self._leaves[attribute]
@@ -231,6 +245,14 @@ class LogControlBlock:
         watched = self._watched[index]
         kept = reason if self._keeps_reason else NO_TRIGGER
         return Logged(watched.name, index, kept, watched.node.data())
+
+
+def _time(entry: Entry | None) -> EntryTime:
+    return entry_time(entry.time) if entry else NEVER
+
+
+def _entry_id(entry: Entry | None) -> bytes:
+    return entry.entry_id if entry else NO_ENTRY_ID
 
 
 def _holds(member: Reference, attribute: Reference) -> bool:

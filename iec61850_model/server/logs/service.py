@@ -102,17 +102,12 @@ class Logs:
 
         Nothing is sent: the list is empty. A buffer that cannot store an entry does not stop the others.
         """
-        touched: set[Log] = set()
         while self._observed:
-            touched |= self._keep(*self._observed.popleft(), moment)
+            self._keep(*self._observed.popleft(), moment)
         for block in self._blocks.values():
             members = block.integrity(moment.now)
             if members:
-                touched |= self._keep(block.log, members, moment)
-        if touched:
-            for block in self._blocks.values():
-                if block.log in touched:
-                    block.refresh()
+                self._keep(block.log, members, moment)
         return []
 
     def next_tick(self) -> float | None:
@@ -122,13 +117,11 @@ class Logs:
         times: Iterable[float | None] = (block.next_integrity() for block in self._blocks.values())
         return min((time for time in times if time is not None), default=None)
 
-    def _keep(self, log: Log, members: Sequence[Logged], moment: Moment) -> set[Log]:
+    def _keep(self, log: Log, members: Sequence[Logged], moment: Moment) -> None:
         try:
             log.append(moment.now, members)
         except OSError:
             self.unstored += 1
-            return set()
-        return {log}
 
     def _watch(self, changes: Sequence[Change]) -> None:
         for block in self._blocks.values():
