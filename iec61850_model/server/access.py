@@ -58,13 +58,11 @@ def _read_one(tree: Tree, asked: Reference | None) -> AccessResult:
     return found.data()
 
 
-def write(tree: Tree, asked: Reference | None, data: Data) -> DataAccessError | None:
+def write(tree: Tree, asked: Reference, data: Data) -> DataAccessError | None:
     """SetDataValues on one attribute, structure or array: all of it or nothing.
 
     Returns None when written, otherwise what the client is told.
     """
-    if asked is None:
-        return DataAccessError.OBJECT_NON_EXISTENT
     try:
         tree.write(asked, data)
     except NoSuchNode:

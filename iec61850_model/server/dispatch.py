@@ -45,11 +45,12 @@ from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.control import Client, Controls
 from iec61850_model.server.data_sets import DataSets
 from iec61850_model.server.effects import Effect, Incoming, Moment, Reply
+from iec61850_model.server.logs import Logs
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.server.name_lists import NameLists
 from iec61850_model.server.writes import Writes
 from iec61850_model.tree import Tree
-from iec61850_model.values import AddCause
+from iec61850_model.values import AddCause, FunctionalConstraint
 
 NO_BLOCKS = Blocks()
 
@@ -88,9 +89,9 @@ class Server:
         self.associations = Associations()
         self.data_sets = DataSets(tree, blocks.data_sets)
         self.controls = Controls(tree)
-        self._buffers = buffers
-        self._names = NameLists(tree, self.data_sets)
-        self._writes = Writes(tree, self.controls, self.data_sets)
+        self.logs = Logs(tree, self.data_sets, blocks.logs, buffers)
+        self._names = NameLists(tree, self.data_sets, self.logs)
+        self._writes = Writes(tree, self.controls, self.data_sets, {FunctionalConstraint.LG: self.logs.write})
 
     def handle(self, incoming: Incoming, moment: Moment) -> list[Effect]:
         """Answer a request."""
@@ -130,13 +131,13 @@ class Server:
         return self._writes.switched(key, cause, moment)
 
     def tick(self, moment: Moment) -> list[Effect]:
-        """Carry out what is due: time-activated controls, and the end of leases."""
+        """Carry out what is due: time-activated controls, logs, and the end of leases."""
         self._ended(self.associations.expire(moment.now), moment)
-        return self.controls.due(moment.now)
+        return self.controls.due(moment.now) + self.logs.tick(moment)
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""
-        times = [self.controls.next_due(), self.associations.next_expiry()]
+        times = [self.controls.next_due(), self.associations.next_expiry(), self.logs.next_tick()]
         return min((time for time in times if time is not None), default=None)
 
     def peer_gone(self, peer: str, moment: Moment) -> None:
@@ -186,7 +187,7 @@ class Server:
             case DeleteNamedVariableListRequest():
                 return self.data_sets.delete(client, service)
             case ReadJournalRequest():
-                return OBJECT_NON_EXISTENT
+                return self.logs.query(service, size)
 
     def _read(self, client: Client, request: ReadRequest) -> ReadResponse | MmsError:
         """GetDataValues, GetAllDataValues and, of a named list, GetDataSetValues."""

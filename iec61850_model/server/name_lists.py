@@ -15,6 +15,7 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.server.control import Client
 from iec61850_model.server.data_sets import DataSets
+from iec61850_model.server.logs import Logs
 from iec61850_model.tree import Tree
 
 NAME_OVERHEAD = 25
@@ -29,9 +30,10 @@ class NameLists:
     GetServerDirectory, GetLogicalDeviceDirectory and GetLogicalNodeDirectory.
     """
 
-    def __init__(self, tree: Tree, data_sets: DataSets) -> None:
+    def __init__(self, tree: Tree, data_sets: DataSets, logs: Logs) -> None:
         self._tree = tree
         self._data_sets = data_sets
+        self._logs = logs
 
     def get(
         self, client: Client, request: GetNameListRequest, pdu_size: int
@@ -70,4 +72,6 @@ class NameLists:
                 return device.variable_names()
             case ObjectClass.NAMED_VARIABLE_LIST:
                 return self._data_sets.names(ld)
+            case ObjectClass.JOURNAL:
+                return self._logs.names(ld)
         return ()

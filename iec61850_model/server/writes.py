@@ -5,7 +5,9 @@ SetDataValues, SetDataSetValues and Operate (7-2 clauses 12, 13, 20; 8-2 clauses
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from iec61850_model.mms.pdu import (
     OBJECT_NON_EXISTENT,
@@ -25,7 +27,7 @@ from iec61850_model.server.control import Client, Controls, Executing, Refused
 from iec61850_model.server.data_sets import NO_DATA, DataSets
 from iec61850_model.server.effects import Effect, Incoming, Moment, Settled, Switch
 from iec61850_model.tree import Tree
-from iec61850_model.values import AddCause
+from iec61850_model.values import AddCause, FunctionalConstraint
 
 MAX_PENDING = 64
 """Writes that wait for the process at one time; more are refused as temporarily unavailable."""
@@ -42,13 +44,27 @@ class _Pending:
     waiting: dict[int, int] = field(default_factory=dict)
 
 
-class Writes:
-    """All writes of a server. I/O-free: time is passed in, switching is an effect."""
+BlockWrite: TypeAlias = Callable[[Client, Reference, Data, Moment], DataAccessError | None]
+"""Sets an attribute of a control block: None when written, otherwise what the client is told."""
 
-    def __init__(self, tree: Tree, controls: Controls, data_sets: DataSets) -> None:
+
+class Writes:
+    """All writes of a server. I/O-free: time is passed in, switching is an effect.
+
+    ``block_writes``: who sets control blocks, by their functional constraint.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        controls: Controls,
+        data_sets: DataSets,
+        block_writes: Mapping[FunctionalConstraint, BlockWrite],
+    ) -> None:
         self._tree = tree
         self._controls = controls
         self._data_sets = data_sets
+        self._block_writes = block_writes
         self._pending: dict[int, _Pending] = {}
 
     def begin(
@@ -56,7 +72,8 @@ class Writes:
     ) -> list[Effect]:
         """Write what can be written at once; the answer comes when the process has taken the rest.
 
-        One result for each variable or member; a control is operated by its own name only.
+        One result for each variable or member; controls and control blocks are written by their own names
+        only.
         """
         client = Client(incoming.peer, incoming.payload.association)
         references = self._data_sets.references(client, request.variables)
@@ -69,13 +86,17 @@ class Writes:
         effects: list[Effect] = []
         settled: list[Reference] = []
         for at, (reference, data) in enumerate(zip(references, request.data, strict=True)):
-            if by_list and reference is not None and reference.fc in NO_DATA:
+            if reference is None:
+                pending.results[at] = DataAccessError.OBJECT_NON_EXISTENT
+            elif by_list and reference.fc in NO_DATA:
                 pending.results[at] = DataAccessError.OBJECT_ACCESS_DENIED
-            elif reference is not None and Controls.is_operate(reference):
+            elif Controls.is_operate(reference):
                 effects += self._operate(pending, at, reference, data, moment)
+            elif reference.fc is not None and reference.fc in self._block_writes:
+                pending.results[at] = self._block_writes[reference.fc](client, reference, data, moment)
             else:
-                error = pending.results[at] = access.write(self._tree, reference, data)
-                if error is None and reference is not None:
+                pending.results[at] = access.write(self._tree, reference, data)
+                if pending.results[at] is None:
                     settled.append(reference)
         if settled:
             effects.append(Settled(tuple(settled)))
