@@ -525,6 +525,13 @@ def test_status_names_the_oldest_and_the_newest_entry_also_when_the_oldest_goes(
     assert box.value("NewEntrTm") == EntryTime.from_unix(NOON + 30)
 
 
+def test_status_is_that_of_the_log_also_when_its_entries_come_from_elsewhere() -> None:
+    """As from a file that is opened when the server is already built."""
+    box = Box()
+    entry = box.buffers["LD0/LLN0$GeneralLog"].append(NOON, [])
+    assert (box.value("OldEntr"), box.value("NewEntr")) == (entry.entry_id, entry.entry_id)
+
+
 def test_a_restarted_server_knows_its_log_and_goes_on() -> None:
     before = Box()
     before.enable()
