@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from iec61850_model.mms.pdu import (
+    INVALID_ADDRESS,
     PDU_SIZE,
     Data,
-    ErrorClass,
     JournalEntry,
     MmsError,
     ReadJournalRequest,
@@ -27,7 +27,7 @@ VARIABLE_OVERHEAD = 110
 RESPONSE_OVERHEAD = 600
 """Octets of XML around the entries, with association context and stanza."""
 
-BAD_RANGE = MmsError(ErrorClass.DEFINITION, 2)
+BAD_RANGE = INVALID_ADDRESS
 """A range that is missing, reversed, or begins at no EntryID: parameter-value-inappropriate (after 8-1,
 clause 13)."""
 REASON_CODE = "ReasonCode"
