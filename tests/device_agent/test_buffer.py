@@ -435,10 +435,14 @@ def test_a_purge_that_the_full_disk_refuses_is_done_later(disk: Disk) -> None:
     assert disk.open().after(0, 9) == [after]
 
 
-def test_a_data_set_that_changes_while_the_disk_is_full_is_not_mixed_with_the_old_one(disk: Disk) -> None:
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_data_set_that_changes_while_the_disk_is_full_is_not_mixed_with_the_old_one(
+    disk: Disk, filled: bool
+) -> None:
     buffer = disk.open()
     buffer.begin("old")
-    buffer.append(NOW, members(1))
+    if filled:
+        buffer.append(NOW, members(1))
     with no_file_grows_beyond(disk.path.with_name("buffer.db-wal").stat().st_size):
         buffer.begin("new")
         assert buffer.after(0, 9) == []
@@ -514,7 +518,7 @@ def of_another_program(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [in_the_header, in_a_page, cut_off, another_file, of_another_program])
-@pytest.mark.parametrize("first_use", ["last", "append"])
+@pytest.mark.parametrize("first_use", ["last", "lost", "append"])
 def test_a_damaged_file_is_set_aside_and_begun_anew(
     disk: Disk, damage: Callable[[Path], None], first_use: str
 ) -> None:
@@ -528,6 +532,8 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(
         buffer = disk.open()
         if first_use == "last":
             assert buffer.last is None
+        if first_use == "lost":
+            assert buffer.lost > entries[-1].number
         entry = buffer.append(NOW, members(1))
     assert [one["event"] for one in logs] == ["the buffer is damaged, begun anew"]
     assert disk.aside.read_bytes() == damaged
@@ -555,6 +561,19 @@ def test_damage_that_shows_while_the_box_runs(disk: Disk) -> None:
     assert buffer.append(NOW, members(1)).number > before
     assert other.append(NOW, members(1)).number > before
     assert disk.buffers.kept
+
+
+def test_an_entry_that_finds_the_file_damaged_goes_into_the_new_one(disk: Disk) -> None:
+    disk.room = 40_000_000
+    buffer = disk.open()
+    before = buffer.append(NOW, members(1))
+    other = disk.buffers.of(OTHER)
+    for step in range(8000):  # until the page of the first is held in memory no more
+        other.append(NOW, members(step, count=20))
+    in_a_page(disk.path)
+    entry = buffer.append(NOW, members(2))
+    assert entry.number > before.number
+    assert (buffer.after(0, 9), disk.aside.exists()) == ([entry], True)
 
 
 def test_the_epoch_is_above_the_old_one_even_without_a_clock(disk: Disk) -> None:
