@@ -502,6 +502,12 @@ def in_a_page(path: Path) -> None:
         scribble(path, page * 4096)
 
 
+def in_the_entries(path: Path) -> None:
+    """Every page but those of the schema and of the list of buffers: it shows when a buffer is looked at."""
+    for page in range(3, path.stat().st_size // 4096):
+        scribble(path, page * 4096)
+
+
 def cut_off(path: Path) -> None:
     os.truncate(path, 5000)
 
@@ -517,7 +523,9 @@ def of_another_program(path: Path) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("damage", [in_the_header, in_a_page, cut_off, another_file, of_another_program])
+@pytest.mark.parametrize(
+    "damage", [in_the_header, in_a_page, in_the_entries, cut_off, another_file, of_another_program]
+)
 @pytest.mark.parametrize("first_use", ["last", "lost", "append"])
 def test_a_damaged_file_is_set_aside_and_begun_anew(
     disk: Disk, damage: Callable[[Path], None], first_use: str
