@@ -22,6 +22,7 @@ from iec61850_model.mms.pdu import (
     MmsError,
     Payload,
 )
+from iec61850_model.server.control import Client
 
 LEASE_SECONDS = 300.0
 """An association ends after this long without a request or an accepted report (DESIGN section 3)."""
@@ -79,6 +80,11 @@ class Associations:
             return None
         association.last_used = now
         return association
+
+    def pdu_size(self, client: Client) -> int:
+        """Octets a PDU to a client may have: what its association agreed, the default without one."""
+        held = self._held.get((client.peer, client.association or ""))
+        return DEFAULT_PDU_SIZE if held is None else held.pdu_size
 
     def close(self, peer: str, id_: str) -> list[Association]:
         """Release; what ended by it, if there was such an association."""

@@ -48,6 +48,7 @@ from iec61850_model.server.effects import Effect, Incoming, Moment, Reply
 from iec61850_model.server.logs import Logs
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.server.name_lists import NameLists
+from iec61850_model.server.reports import Reports
 from iec61850_model.server.writes import Writes
 from iec61850_model.tree import Tree
 from iec61850_model.values import AddCause, FunctionalConstraint
@@ -89,9 +90,19 @@ class Server:
         self.associations = Associations()
         self.data_sets = DataSets(tree, blocks.data_sets)
         self.controls = Controls(tree)
+        self.reports = Reports(tree, self.data_sets, blocks.reports, buffers, self.associations.pdu_size)
         self.logs = Logs(tree, self.data_sets, blocks.logs, buffers)
         self._names = NameLists(tree, self.data_sets, self.logs)
-        self._writes = Writes(tree, self.controls, self.data_sets, {FunctionalConstraint.LG: self.logs.write})
+        self._writes = Writes(
+            tree,
+            self.controls,
+            self.data_sets,
+            {
+                FunctionalConstraint.BR: self.reports.write,
+                FunctionalConstraint.RP: self.reports.write,
+                FunctionalConstraint.LG: self.logs.write,
+            },
+        )
 
     def handle(self, incoming: Incoming, moment: Moment) -> list[Effect]:
         """Answer a request."""
@@ -131,13 +142,18 @@ class Server:
         return self._writes.switched(key, cause, moment)
 
     def tick(self, moment: Moment) -> list[Effect]:
-        """Carry out what is due: time-activated controls, logs, and the end of leases."""
+        """Carry out what is due: the end of leases, time-activated controls, reports and logs."""
         self._ended(self.associations.expire(moment.now), moment)
-        return self.controls.due(moment.now) + self.logs.tick(moment)
+        return self.controls.due(moment.now) + self.reports.tick(moment) + self.logs.tick(moment)
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""
-        times = [self.controls.next_due(), self.associations.next_expiry(), self.logs.next_tick()]
+        times = [
+            self.controls.next_due(),
+            self.associations.next_expiry(),
+            self.reports.next_tick(),
+            self.logs.next_tick(),
+        ]
         return min((time for time in times if time is not None), default=None)
 
     def peer_gone(self, peer: str, moment: Moment) -> None:
@@ -159,6 +175,7 @@ class Server:
 
     def _ended(self, associations: list[Association], moment: Moment) -> None:
         """Whatever way an association ends, what was its own is gone with it (7-2 clause 8)."""
+        self.reports.ended(associations, moment)
         self.data_sets.ended(associations)
 
     def _serve(self, incoming: Incoming, request: ConfirmedRequest, size: int) -> Reply:
@@ -196,6 +213,7 @@ class Server:
             return OBJECT_NON_EXISTENT
         if request.specification_with_result:
             return INVALID_SERVICE
+        self.reports.reading(client)
         return access.read(self.tree, references)
 
 

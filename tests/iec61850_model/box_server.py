@@ -6,6 +6,7 @@ import itertools
 
 from box_model import box_tree
 
+from iec61850_model.blocks import Blocks
 from iec61850_model.mms.pdu import (
     ConfirmedRequest,
     ConfirmedResponse,
@@ -25,6 +26,7 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.reference import Reference
 from iec61850_model.server import Effect, Incoming, Moment, Reply, Send, Server, Switch
+from iec61850_model.server.dispatch import NO_BLOCKS
 from iec61850_model.values import AddCause, OrCat, Timestamp
 
 NOON = 1_795_000_000.0
@@ -50,11 +52,14 @@ def structure(*parts: Data) -> Data:
 
 
 class Box:
-    """A server on the shipped model, and a clock that stands still until ``wait``."""
+    """A server on the shipped model, and a clock that stands still until ``wait``.
 
-    def __init__(self) -> None:
+    It has the data sets and control blocks given here, by default none: nothing happens by itself then.
+    """
+
+    def __init__(self, blocks: Blocks = NO_BLOCKS) -> None:
         self.tree = box_tree()
-        self.server = Server(self.tree)
+        self.server = Server(self.tree, blocks)
         self.moment = Moment(NOON)
         self._ids = itertools.count(1)
 
@@ -77,9 +82,9 @@ class Box:
         assert effect.payload.association == association
         return effect.payload.pdu
 
-    def service(self, service: RequestService, *, association: str | None = None) -> object:
+    def service(self, service: RequestService, *, peer: str = SP, association: str | None = None) -> object:
         """The answer to a confirmed service: its response, or the error or reject in its place."""
-        answer = self.ask(ConfirmedRequest(7, service), association=association)
+        answer = self.ask(ConfirmedRequest(7, service), peer=peer, association=association)
         if isinstance(answer, ConfirmedResponse):
             assert answer.invoke_id == 7
             return answer.service
