@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ SYSTEM_CONFIG = Path("/etc/heat-pump-hub") / CONFIG_NAME
 
 MAX_PRESENCE_PACE = 10_000
 """Presence stanzas per second: several times what one component link carries (measured: 1,500 to 4,000)."""
+MAX_COLLECT_PACE = 1_000
+"""Boxes a second that reports are asked of: each costs five requests and brings what it kept meanwhile."""
 MIN_SECRET_LENGTH = 16
 """Characters of a component secret: fewer can be guessed by whoever reaches the component port."""
 MAX_SECRET_LENGTH = 1024
@@ -63,6 +66,23 @@ def _database_url(text: str, info: ValidationInfo) -> str:
     return absolute.render_as_string(hide_password=False)
 
 
+def _history_url(text: str, info: ValidationInfo) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("not a database URL: write e.g. sqlite:///history.db") from None
+    if url.get_backend_name() == "sqlite":
+        return _database_url(text, info)
+    if url.drivername != "postgresql+asyncpg" or not url.database or not url.host:
+        raise ValueError(
+            "neither a SQLite file nor PostgreSQL: write e.g. sqlite:///history.db or"
+            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+        )
+    if importlib.util.find_spec("asyncpg") is None:
+        raise ValueError("PostgreSQL needs asyncpg: pip install 'heat-pump-hub[postgresql]'")
+    return text
+
+
 def _router_name(name: str) -> str:
     if name == OPERATOR_CHAIN:
         raise ValueError(f"{name!r} is the audit chain of the operator's commands: choose another name")
@@ -73,6 +93,7 @@ RouterName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$"), After
 DomainName = Annotated[str, AfterValidator(_domain)]
 FilePath = Annotated[Path, AfterValidator(_absolute_path)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 
 
 class _Section(BaseModel):
@@ -90,19 +111,31 @@ class SecretsSection(_Section):
     """Files that hold the component secrets, one line each, mode 0600."""
 
     router: FilePath = Path("secrets/router")
+    history: FilePath = Path("secrets/history")
 
 
 class DatabasesSection(_Section):
-    """SQLite files; a relative one lies beside hub.yaml."""
+    """SQLite files; a relative one lies beside hub.yaml. The history may be in PostgreSQL."""
 
     registry: DatabaseUrl = "sqlite:///registry.db"
     audit: DatabaseUrl = "sqlite:///audit.db"
+    history: HistoryUrl = Field(default="sqlite:///history.db", repr=False)
 
 
 class PresenceSection(_Section):
     """How fast the hub asks its boxes for their presence after it started."""
 
     pace: int = Field(default=200, ge=1, le=MAX_PRESENCE_PACE, description="stanzas per second")
+
+
+class HistorySection(_Section):
+    """The collector, component ``history.<domain>``."""
+
+    component_port: int | None = Field(
+        default=None, ge=1, le=65535, description="where the server takes it; None: as xmpp.component_port"
+    )
+    pace: int = Field(default=100, ge=1, le=MAX_COLLECT_PACE, description="boxes set up a second")
+    interval: int = Field(default=300, ge=1, le=3600, description="seconds that one sample stands for")
 
 
 class LimitsSection(_Section):
@@ -140,6 +173,7 @@ class HubConfig(_Section):
     databases: DatabasesSection = Field(default_factory=DatabasesSection)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     presence: PresenceSection = PresenceSection()
+    history: HistorySection = HistorySection()
     limits: LimitsSection = LimitsSection()
     probe: ProbeSection = ProbeSection()
 
@@ -170,6 +204,15 @@ class HubConfig(_Section):
             return cls.model_validate(with_sections, context={"folder": path.absolute().parent})
         except ValidationError as error:
             raise ConfigError("\n".join(_complaint(path, one) for one in error.errors())) from None
+
+    @property
+    def history_domain(self) -> str:
+        """The collector's component domain."""
+        return f"history.{self.domain}"
+
+    def history_secret(self) -> str:
+        """The secret of the component ``history_domain``. Raises ConfigError if others can read its file."""
+        return read_secret(self.secrets.history)
 
     def router_secret(self) -> str:
         """The secret of the component ``domain``. Raises ConfigError if others can read its file."""

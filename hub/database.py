@@ -1,4 +1,4 @@
-"""What the hub's SQLite databases have in common: how they are opened and how their schema is kept."""
+"""What the hub's databases have in common: how they are opened and how their schema is kept."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds a writer waits for another process's transaction; ours last milliseconds."""
 
+CONNECT_TIMEOUT = 10.0
+"""Seconds for connecting to a database server, on the same machine or network."""
+
+POSTGRESQL_PORT = 5432
+_PASSING = ("08", "53", "57")
+"""Classes of PostgreSQL's error codes that pass by themselves: no connection, no room, starting, stopping."""
 _BEGIN = "hub_begin"
 
 
@@ -25,12 +31,19 @@ class SchemaError(Exception):
     """The database is missing, or its schema is not this program's; the message says what to do."""
 
 
-def open_engine(url: str) -> AsyncEngine:
-    """An engine whose transactions take SQLite's write lock at their start (``BEGIN IMMEDIATE``).
+class DatabaseDown(SchemaError):
+    """The database server does not take us now; it may later."""
 
-    So concurrent processes change the database one after the other, in the order of their commits.
-    ``reading()`` gives the view of it that takes no lock.
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine of SQLite or PostgreSQL.
+
+    With SQLite its transactions take the write lock at their start (``BEGIN IMMEDIATE``), so concurrent
+    processes change the database one after the other, in the order of their commits. ``reading()`` gives the
+    view of it that takes no lock.
     """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, connect_args={"timeout": CONNECT_TIMEOUT})
     engine = create_async_engine(url)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -66,25 +79,29 @@ class Schema:
     async def upgrade(self, url: str) -> bool:
         """Bring the database to this program's schema, making the file if need be; True if anything changed.
 
-        Raises SchemaError if the database is newer than this program.
+        Raises SchemaError if the database is newer than this program, DatabaseDown if it cannot be reached.
         """
         engine = open_engine(url)
         try:
             async with engine.begin() as connection:
                 return await connection.run_sync(self._upgrade)
+        except (OSError, DBAPIError) as error:
+            raise self._unusable(engine, error) from None
         finally:
             await engine.dispose()
 
     async def check(self, engine: AsyncEngine) -> None:
-        """Raise SchemaError unless the database has exactly this program's schema."""
+        """Raise SchemaError unless the database has exactly this program's schema, DatabaseDown if it cannot
+        be asked.
+        """
         file = engine.url.database
-        if not _exists(file):
+        if engine.dialect.name == "sqlite" and not _exists(file):
             raise SchemaError(f"the {self.what} database {file} does not exist: run `hphub init`")
         try:
             async with reading(engine).connect() as connection:
                 found = await connection.run_sync(_found)
-        except DatabaseError as error:
-            raise SchemaError(f"the {self.what} database {file} cannot be read: {error.orig}") from None
+        except (OSError, DBAPIError) as error:
+            raise self._unusable(engine, error) from None
         if found == self._wanted():
             return
         if found is not None and not self._knows(found):
@@ -102,6 +119,16 @@ class Schema:
         command.upgrade(config, "head")
         return True
 
+    def _unusable(self, engine: AsyncEngine, error: OSError | DBAPIError) -> SchemaError:
+        url = engine.url
+        if url.get_backend_name() == "sqlite":
+            reason = getattr(error, "orig", error)
+            return SchemaError(f"the {self.what} database {url.database} cannot be read: {reason}")
+        where = f"{url.database} at {url.host}:{url.port or POSTGRESQL_PORT}"
+        return (DatabaseDown if passing(error) else SchemaError)(
+            f"the {self.what} database {where} cannot be used: {getattr(error, 'orig', error)}"
+        )
+
     def _newer(self, found: str) -> str:
         return f"the {self.what} database was made by a newer hub (schema {found}): update this program"
 
@@ -118,6 +145,13 @@ class Schema:
         config = Config()
         config.set_main_option("script_location", self.scripts)
         return config
+
+
+def passing(error: OSError | DBAPIError) -> bool:
+    """The database server is away or busy, and what was asked may work later."""
+    if isinstance(error, OSError) or error.connection_invalidated:
+        return True
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith(_PASSING)
 
 
 def _exists(file: str | None) -> bool:

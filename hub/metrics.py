@@ -96,8 +96,9 @@ class HubCollector(Collector):
         return family
 
 
-def registry_of(collector: HubCollector) -> CollectorRegistry:
-    """A registry with the hub's own metrics only."""
+def registry_of(*collectors: Collector) -> CollectorRegistry:
+    """A registry with these metrics only."""
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     return registry

@@ -1,30 +1,26 @@
-"""``hphub run``: the router with its roster, presence and audit around one component link."""
+"""The router's process: roster, presence and audit around one component link."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import logs
 from hub.addresses import Addresses
 from hub.audit import AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
 from hub.gate import Gate, Verdict
-from hub.metrics import Counts, HubCollector, Snapshot, registry_of
+from hub.metrics import Counts, Snapshot
 from hub.pacing import Pacer
 from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
 from hub.presence_sharing import SharedPresence
-from hub.probe import Probe
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster
 from hub.router import Router
@@ -282,50 +278,3 @@ class RouterProcess:
         if self._counts.audit_failing:
             wrong.append("the audit cannot be written")
         return wrong
-
-
-async def run(config: HubConfig) -> None:
-    """Run the hub until SIGTERM or SIGINT."""
-    logs.configure(config.log_level)
-    registry = await Registry.open(config.databases.registry)
-    try:
-        audit = await AuditLog.open(config.databases.audit, config.router_name)
-        try:
-            process = RouterProcess(config, registry, audit)
-            probe = _start_probe(config, process)
-            try:
-                await _until_signalled(process.run())
-            finally:
-                if probe is not None:
-                    probe.stop()
-        finally:
-            await audit.close()
-    finally:
-        await registry.close()
-    log.info("hub has stopped")
-
-
-def _start_probe(config: HubConfig, process: RouterProcess) -> Probe | None:
-    if not config.probe.port:
-        return None
-    collector = HubCollector(config.router_name, process.snapshot)
-    address = (config.probe.host, config.probe.port)
-    probe = Probe(address, registry_of(collector), process.unhealthy, process.unready)
-    probe.start()
-    log.info("probe", host=config.probe.host, port=probe.port)
-    return probe
-
-
-async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not task.cancelled():
-            raise
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -8,6 +8,7 @@ from hub.cli.audit import audit_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
 from hub.cli.heatpump import heatpump_commands
+from hub.cli.history import history_commands
 from hub.cli.init import init_command
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
@@ -31,6 +32,7 @@ def main() -> None:
       hphub provider add agg --jid control@aggregator.example
       hphub grant add agg hp0001 --right read --until 30d
       hphub heatpump list
+      hphub history status
       hphub audit
     """
 
@@ -41,6 +43,7 @@ for command in (
     heatpump_commands,
     provider_commands,
     grant_commands,
+    history_commands,
     audit_commands,
 ):
     main.add_command(command)

@@ -30,7 +30,7 @@ from hub.registry import (
     get_heat_pump,
     list_grants,
     list_heat_pumps,
-    live_routers,
+    listening_routers,
     presence,
     remove_heat_pump,
 )
@@ -158,7 +158,7 @@ def _one(session: Session, id_: str, at: float) -> tuple[HeatPumpRow, Presence |
 
 def _known_presence(session: Session, at: float) -> dict[str, Presence]:
     """What the routers keep up to date: without a live one, nothing is known."""
-    return {one.heat_pump: one for one in presence(session)} if live_routers(session, at) else {}
+    return {one.heat_pump: one for one in presence(session)} if listening_routers(session, at) else {}
 
 
 def _state(state: Presence | None) -> str:

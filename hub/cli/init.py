@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from hub.audit import AUDIT_SCHEMA
 from hub.cli.context import CommandFailed
 from hub.config import CONFIG_NAME, HubConfig, read_secret
+from hub.history import HISTORY_SCHEMA
 from hub.registry import REGISTRY_SCHEMA
 
 SECRET_OCTETS = 32
@@ -36,12 +37,16 @@ xmpp:
   component_port: {port}
 
 secrets:
-  # The component secret, one line, mode 0600; the XMPP server's configuration holds the same.
+  # The component secrets, one line each, mode 0600; the XMPP server's configuration holds the same.
   router: secrets/router
+  history: secrets/history
 
 databases:
   registry: sqlite:///registry.db
   audit: sqlite:///audit.db
+  # For more than some ten thousand boxes: postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE
+  # (pip install 'heat-pump-hub[postgresql]'; the database must be there, `hphub init` makes its tables).
+  history: sqlite:///history.db
 
 # debug, info, warning or error
 log_level: info
@@ -63,6 +68,12 @@ probe:
 presence:
   # After its start the hub asks every box for its presence: this many a second.
   pace: 200
+
+# The collector, component history.{plain_domain}, keeps the 5-minute averages of every heat pump that a
+# provider has a grant for with the right history and a purpose.
+history:
+  # So many boxes a second are asked for their reports after a restart of the collector or the XMPP server.
+  pace: 100
 """
 
 
@@ -78,9 +89,10 @@ presence:
 def init_command(
     domain: str | None, folder: Path, xmpp_host: str | None, component_port: int | None, show_secrets: bool
 ) -> None:
-    """Make a hub: its folder, hub.yaml, a component secret and the databases.
+    """Make a hub: its folder, hub.yaml, the component secrets and the databases.
 
-    In a folder that has a hub it only brings the databases to this program's schema.
+    In a folder that has a hub it only brings the databases to this program's schema, and makes what was not
+    there in earlier versions.
 
     \b
     Example:
@@ -94,7 +106,8 @@ def init_command(
             _require_same(path, "domain", domain, config.domain)
             _require_same(path, "xmpp.host", xmpp_host, config.xmpp.host)
             _require_same(path, "xmpp.component_port", component_port, config.xmpp.component_port)
-            upgraded = asyncio.run(_upgrade(config))
+            upgraded = _make_secrets(config)
+            upgraded |= asyncio.run(_upgrade(config))
             click.echo(
                 f"{folder} has a hub; its databases {'were upgraded' if upgraded else 'are up to date'}."
             )
@@ -119,21 +132,29 @@ def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret = folder / "secrets" / "router"
-    secret.parent.mkdir(mode=0o700, exist_ok=True)
-    if not secret.exists():
-        secret.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
     text = _TEMPLATE.format(
         plain_domain=checked.domain, domain=json.dumps(checked.domain), host=json.dumps(host), port=port
     )
     path.write_text(text, encoding="utf-8")
-    return HubConfig.load(path)
+    config = HubConfig.load(path)
+    _make_secrets(config)
+    return config
+
+
+def _make_secrets(config: HubConfig) -> bool:
+    """Make the component secrets that are not there; returns whether there was one."""
+    missing = [file for file in (config.secrets.router, config.secrets.history) if not file.exists()]
+    for file in missing:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
+    return bool(missing)
 
 
 async def _upgrade(config: HubConfig) -> bool:
     registry = await REGISTRY_SCHEMA.upgrade(config.databases.registry)
     audit = await AUDIT_SCHEMA.upgrade(config.databases.audit)
-    return registry or audit
+    history = await HISTORY_SCHEMA.upgrade(config.databases.history)
+    return registry or audit or history
 
 
 @contextmanager
@@ -147,8 +168,13 @@ def _private_files() -> Iterator[None]:
 
 
 def _show_next_steps(path: Path, config: HubConfig, show_secrets: bool) -> None:
-    secret_file = config.secrets.router
-    secret = read_secret(secret_file) if show_secrets else f"the line in {secret_file}"
+    files = {config.domain: config.secrets.router, config.history_domain: config.secrets.history}
+    components = "\n".join(
+        f"""\
+     Component "{domain}"
+         component_secret = "{read_secret(file) if show_secrets else f"the line in {file}"}\""""
+        for domain, file in files.items()
+    )
     click.echo(
         f"""\
 Made a hub for {config.domain} in {path.parent}.
@@ -157,10 +183,9 @@ Next:
 1. Put this into the Prosody configuration, see that its component_ports has {config.xmpp.component_port},
    and restart Prosody:
 
-     Component "{config.domain}"
-         component_secret = "{secret}"
+{components}
 
-   The secret is kept in {secret_file}.
+   The secrets are kept in {config.secrets.router} and {config.secrets.history}.
 2. Start the hub:
      hphub run --config {path}
 3. In another terminal, add a heat pump and a provider and let them meet:

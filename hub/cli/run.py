@@ -8,22 +8,24 @@ import click
 
 from hub.cli.context import config_option, load_config
 
-PARTS = ("router",)
-"""The parts of the hub, each of which can run as a process of its own; there is one so far."""
+PARTS = ("router", "collector")
+"""The parts of the hub, each of which can run as a process of its own."""
 
 
 @click.command("run")
-@click.option(
-    "--only", multiple=True, type=click.Choice(PARTS), expose_value=False, help="Run only this part."
-)
+@click.option("--only", multiple=True, type=click.Choice(PARTS), help="Run only this part.  [default: all]")
 @config_option
-def run_command() -> None:
+def run_command(only: tuple[str, ...]) -> None:
     """Run the hub until it is stopped (Ctrl-C or SIGTERM).
+
+    The router passes requests between providers and boxes, the collector keeps the 5-minute history. There
+    can be several routers, but only one collector.
 
     \b
     Example:
       hphub run --config /etc/heat-pump-hub/hub.yaml
+      hphub run --only collector
     """
-    from hub.run import run  # noqa: PLC0415  the XMPP stack would slow down every other command
+    from hub.start import run  # noqa: PLC0415  the XMPP stack would slow down every other command
 
-    asyncio.run(run(load_config()))
+    asyncio.run(run(load_config(), only or PARTS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import Float, ForeignKey, Index, MetaData, String, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -146,3 +146,11 @@ class PresenceRevisionRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[int]
     epoch: Mapped[int]
+
+
+class HistorySeriesRow(Base):
+    """The series of the history that belongs to a heat pump: nothing in the history itself tells."""
+
+    __tablename__ = "history_series"
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
+    series: Mapped[int] = mapped_column(BigInteger, unique=True)

@@ -27,6 +27,7 @@ MODEL = REPOSITORY / "config" / "heatpump-box.icd"
 PROGRAMS = Path(sys.executable).parent
 
 HUB = "hub.example.org"
+HISTORY = f"history.{HUB}"
 BOXES = "boxes.example.org"
 AGGREGATOR = "aggregator.example"
 PROVIDER_JID = f"control@{AGGREGATOR}"
@@ -153,15 +154,18 @@ class Scene:
         """Make secrets, the provider's account and the hub's folder, and start the XMPP server."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
-        components = {name: secrets.token_hex(32) for name in (HUB, f"ops.{HUB}", f"history.{HUB}")}
+        components = {name: secrets.token_hex(32) for name in (HUB, f"ops.{HUB}", HISTORY)}
         self._xmpp_server = server = self._make_server(components)
         server.start()
         self.register(PROVIDER_JID)
-        router_secret = self.directory / "hub" / "secrets" / "router"
-        router_secret.parent.mkdir(parents=True, exist_ok=True)
-        write_private(router_secret, f"{components[HUB]}\n".encode())
+        secrets_folder = self.directory / "hub" / "secrets"
+        secrets_folder.mkdir(parents=True, exist_ok=True)
+        for name, domain in (("router", HUB), ("history", HISTORY)):
+            write_private(secrets_folder / name, f"{components[domain]}\n".encode())
         port = str(server.component_port)
         self.hphub("init", "--domain", HUB, "--dir", str(self.directory / "hub"), "--component-port", port)
+        if isinstance(server, EjabberdServer):
+            self.configure_hub(history={"component_port": server.component_ports[HISTORY]})
 
     def _make_server(self, components: Mapping[str, str]) -> ProsodyServer | EjabberdServer:
         folder, domains = self.directory / self.server, [BOXES, AGGREGATOR]
@@ -183,10 +187,25 @@ class Scene:
         """Where the password of an account lies."""
         return self.directory / f"{jid}.secret"
 
+    def configure_hub(self, **sections: Mapping[str, Any]) -> None:
+        """Change keys in sections of hub.yaml; a hub that runs does not see it."""
+        path = self.directory / "hub" / "hub.yaml"
+        values = yaml.safe_load(path.read_text())
+        for name, keys in sections.items():
+            values[name] = values.get(name, {}) | dict(keys)
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
+
     def start_hub(self) -> Program:
-        """Start the hub and wait for its link."""
-        program = self.start("hub", ["hphub", "run"], self.hub_environment)
-        self.wait_for("the hub's link", lambda: "link to the XMPP server is up" in program.log, program)
+        """Start the hub's router and wait for its link."""
+        return self._start_part("hub", "router")
+
+    def start_collector(self) -> Program:
+        """Start the hub's collector, a process of its own, and wait for its link."""
+        return self._start_part("collector", "collector")
+
+    def _start_part(self, name: str, part: str) -> Program:
+        program = self.start(name, ["hphub", "run", "--only", part], self.hub_environment)
+        self.wait_for(f"the {part}'s link", lambda: "link to the XMPP server is up" in program.log, program)
         return program
 
     def start_box(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from hub.audit import AUDIT_SCHEMA
 from hub.cli import main
 from hub.config import CONFIG_VARIABLE
+from hub.database import open_engine
+from hub.history import HISTORY_SCHEMA
 from hub.registry import REGISTRY_SCHEMA, Registry
+from support.postgresql import PostgresqlServer, PostgresqlUnavailableError
 
 Hphub = Callable[..., Result]
 
@@ -34,6 +39,35 @@ async def registry(registry_url: str) -> AsyncIterator[Registry]:
 async def audit_url(tmp_path: Path) -> str:
     url = f"sqlite+aiosqlite:///{tmp_path}/audit.db"
     await AUDIT_SCHEMA.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A running PostgreSQL; without one the test is skipped, in CI it fails."""
+    try:
+        __import__("asyncpg")
+        with PostgresqlServer() as server:
+            yield server
+    except (ImportError, PostgresqlUnavailableError) as error:
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            pytest.fail(f"no PostgreSQL: {error}")
+        pytest.skip(f"no PostgreSQL: {error}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty history in each kind of database."""
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path}/history.db"
+    else:
+        url = request.getfixturevalue("postgresql").url
+        engine = open_engine(url)
+        async with engine.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+        await engine.dispose()
+    await HISTORY_SCHEMA.upgrade(url)
     return url
 
 

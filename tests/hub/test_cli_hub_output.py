@@ -53,7 +53,7 @@ def test_a_strangers_text_cannot_steer_the_terminal(granted: Hphub, folder: Path
     "command",
     ["", "init", "run", "heatpump", "heatpump add", "heatpump list", "heatpump show", "heatpump remove",
      "provider add", "provider list", "provider show", "provider remove", "grant add", "grant list",
-     "grant revoke", "audit", "audit verify"],
+     "grant revoke", "history status", "audit", "audit verify"],
 )  # fmt: skip
 def test_help_teaches_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])

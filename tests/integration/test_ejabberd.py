@@ -133,7 +133,7 @@ def start_second(scene: Scene) -> Program:
     settings = yaml.safe_load((folder / "hub.yaml").read_text())
     path = folder / "second.yaml"
     path.write_text(yaml.safe_dump(settings | {"router_name": "second"}))
-    program = scene.start("second", ["hphub", "run", "--config", str(path)], {})
+    program = scene.start("second", ["hphub", "run", "--only", "router", "--config", str(path)], {})
     scene.wait_for("the link", lambda: "link to the XMPP server is up" in program.log, program)
     return program
 

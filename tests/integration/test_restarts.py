@@ -103,7 +103,7 @@ class World:
     # --- starting and stopping --------------------------------------------------------------------
 
     async def start_hub(self) -> None:
-        program = self.scene.start("hub", ["hphub", "run"], self.scene.hub_environment)
+        program = self.scene.start("hub", ["hphub", "run", "--only", "router"], self.scene.hub_environment)
         await until(lambda: "link to the XMPP server is up" in program.log)
 
     def start_box(self, number: int) -> Program:

@@ -140,7 +140,7 @@ def _started(folder: Path) -> dict[str, Any]:
     begun = perf_counter()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [str(PROGRAMS / "hphub"), "run", "--config", str(folder / "hub.yaml")],
+            [str(PROGRAMS / "hphub"), "run", "--only", "router", "--config", str(folder / "hub.yaml")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

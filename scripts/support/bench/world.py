@@ -89,7 +89,7 @@ def running(server: ServerName, heat_pumps: int) -> Iterator[World]:
         payloads = [texts["read"], texts["operate"], texts["value"], texts["done"]]
         programs.start("floor", relay, [secrets_of[FLOOR], *payloads], "ready")
         config = _hub_folder(folder / "hub", secrets_of[HUB], _port(xmpp, HUB), heat_pumps)
-        hub = [str(PROGRAMS / "hphub"), "run", "--config", str(config)]
+        hub = [str(PROGRAMS / "hphub"), "run", "--only", "router", "--config", str(config)]
         programs.start("hub", hub, [], "link to the XMPP server is up")
         programs.wait("hub", "all boxes", lambda: _online(config.parent) >= heat_pumps)
         pids = {server: _pid(xmpp)} | programs.pids

@@ -1,0 +1,109 @@
+"""Who agreed that a heat pump's measurements are kept: grants with the right ``history`` and a purpose, and
+the series that the measurements belong to.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from hub.registry.models import GrantRow, HeatPumpRow, HistorySeriesRow
+from hub.registry.rights import rights_of
+from hub.roster import Right
+
+SERIES_BITS = 63
+"""Bits of a series id: random, so that two are never the same and none tells when it was made."""
+IDS_AT_ONCE = 500
+"""Ids in one query: SQLite takes some 32,000 parameters at most, and 999 where it is old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That measurements of a heat pump may be kept, from ``begins`` until ``ends`` (None: no end).
+
+    Times are seconds since 1970 UTC. One that was revoked ends then.
+    """
+
+    begins: float
+    ends: float | None
+
+    def covers(self, at: float) -> bool:
+        """In force at ``at``."""
+        return self.begins <= at and (self.ends is None or at < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """A heat pump and its consents, past ones too; of a removed heat pump there are none."""
+
+    pk: int
+    heat_pump: str
+    box: str
+    removed: bool
+    consents: tuple[Consent, ...]
+
+
+def consents_since(session: Session, revision: int) -> list[Consented]:
+    """Every heat pump whose consents, box or being there changed after ``revision``; from 0 all that live.
+
+    Call it in one transaction with ``current_revision``.
+    """
+    if revision == 0:
+        pumps = session.execute(_PUMPS.where(HeatPumpRow.removed_at.is_(None)))
+        return list(_joined(session, pumps.all(), everything=True))
+    touched = select(GrantRow.heat_pump_pk).where(GrantRow.revision > revision)
+    rows = session.execute(_PUMPS.where((HeatPumpRow.revision > revision) | HeatPumpRow.pk.in_(touched)))
+    return list(_joined(session, rows.all(), everything=False))
+
+
+_PUMPS = select(HeatPumpRow.pk, HeatPumpRow.id, HeatPumpRow.box, HeatPumpRow.removed_at)
+_GRANTS = select(
+    GrantRow.heat_pump_pk, GrantRow.rights, GrantRow.valid_from, GrantRow.created, GrantRow.until,
+    GrantRow.revoked_at,
+).where(GrantRow.purpose != "", GrantRow.rights.contains(Right.HISTORY.value))  # fmt: skip
+
+
+def _joined(
+    session: Session, pumps: Sequence[Row[int, str, str, float | None]], *, everything: bool
+) -> Iterator[Consented]:
+    consents: dict[int, list[Consent]] = {}
+    parts = _parts([pump.pk for pump in pumps])
+    queries = [_GRANTS] if everything else [_GRANTS.where(GrantRow.heat_pump_pk.in_(pks)) for pks in parts]
+    for query in queries:
+        for pk, rights, start, created, until, revoked in session.execute(query):
+            if Right.HISTORY in rights_of(rights):
+                ends = min((end for end in (until, revoked) if end is not None), default=None)
+                consents.setdefault(pk, []).append(Consent(created if start is None else start, ends))
+    for pk, id_, box, removed_at in pumps:
+        removed = removed_at is not None
+        yield Consented(pk, id_, box, removed, () if removed else tuple(consents.get(pk, ())))
+
+
+def series_of(session: Session, pks: Collection[int]) -> dict[int, int]:
+    """The series of these heat pumps, made where there was none; ``pks`` are HeatPumpRow.pk."""
+    found = known_series(session, pks)
+    made = {pk: secrets.randbits(SERIES_BITS) for pk in pks if pk not in found}
+    session.add_all(HistorySeriesRow(heat_pump_pk=pk, series=series) for pk, series in made.items())
+    session.flush()
+    return found | made
+
+
+def known_series(session: Session, pks: Collection[int]) -> dict[int, int]:
+    """The series of these heat pumps, of those that have one."""
+    found: dict[int, int] = {}
+    for part in _parts(list(pks)):
+        rows = session.execute(
+            select(HistorySeriesRow.heat_pump_pk, HistorySeriesRow.series).where(
+                HistorySeriesRow.heat_pump_pk.in_(part)
+            )
+        )
+        found |= dict(rows.all())
+    return found
+
+
+def _parts(pks: list[int]) -> Iterator[list[int]]:
+    return (pks[at : at + IDS_AT_ONCE] for at in range(0, len(pks), IDS_AT_ONCE))
