@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from device_agent.clock import ClockSource
+from device_agent.der_config import DerConfig
 from device_agent.relays import DEFAULT_MAX_ON_S, LONGEST_MAX_ON_S
 from iec61850_model.xmpp import MOBILE, WIRED, ConnectionSettings
 from iec61850_model.xmpp.settings import normalized
@@ -180,6 +181,7 @@ class BoxConfig(_Section):
     drivers: dict[DriverName, dict[str, Any]]
     points: dict[str, Point] = Field(max_length=MAX_POINTS)
     outputs: dict[str, Output] = Field(default_factory=dict, max_length=MAX_POINTS)
+    der: DerConfig | None = None
 
     @classmethod
     def load(cls, path: Path) -> BoxConfig:
