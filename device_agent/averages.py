@@ -33,6 +33,8 @@ HELD = 4 * 3600.0
 """Seconds of slices kept at most (some MB): how long a box may wait for its clock after it has started."""
 FIVE_MINUTES = 300.0
 """Seconds of the interval of a model that has counters to take, but no averages."""
+MIN_INTERVAL_MS = 1000
+"""Shortest ClcIntvPer: ``refresh`` comes about once a second. The history has 300,000; tests take less."""
 SAME_INSTANT = 1e-3
 """Seconds below which two times are the same: a slice is never shorter."""
 
@@ -186,8 +188,8 @@ def _statistics(tree: Tree) -> Iterator[tuple[_Pair, float]]:
         if _literal(tree, node.child("ClcIntvTyp")) != "MS":
             raise ConfigError(f"model: {node}: averages are over milliseconds (ClcIntvTyp MS) only")
         interval = tree.value_leaf(node.child("ClcIntvPer")).value
-        if not isinstance(interval, int) or interval < SLICE * 1000:
-            raise ConfigError(f"model: {node}: ClcIntvPer is {interval!r}, not {SLICE * 1000:g} or more")
+        if not isinstance(interval, int) or interval < MIN_INTERVAL_MS:
+            raise ConfigError(f"model: {node}: ClcIntvPer is {interval!r}, not {MIN_INTERVAL_MS} or more")
         for pair in _pairs(tree, node, "ClcSrc", _VALUE_CDCS):
             yield pair, interval / 1000
 
