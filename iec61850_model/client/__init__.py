@@ -2,6 +2,7 @@
 tree."""
 
 from iec61850_model.client.control import Operation
+from iec61850_model.client.data_sets import DataSetDirectory, DataSets
 from iec61850_model.client.definition import NodeDefinition, part, value_path
 from iec61850_model.client.errors import (
     AmbiguousReference,
@@ -27,6 +28,8 @@ __all__ = [
     "Client",
     "ClientError",
     "ControlRefused",
+    "DataSetDirectory",
+    "DataSets",
     "NoAnswer",
     "NoSuchObject",
     "NodeDefinition",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from iec61850_model.client import errors
 from iec61850_model.client.control import LastErrors, Operation, oper_data
+from iec61850_model.client.data_sets import DataSets
 from iec61850_model.client.definition import NodeDefinition, part
 from iec61850_model.client.errors import (
     BadAnswer,
@@ -17,12 +18,14 @@ from iec61850_model.client.errors import (
     UnusableValue,
 )
 from iec61850_model.client.exchange import Association, Exchange, Transport
+from iec61850_model.client.logs import Logs
+from iec61850_model.client.name_lists import all_names
 from iec61850_model.client.plain import Plain, to_data, to_plain
+from iec61850_model.client.report_control import Reports
 from iec61850_model.mms.pdu import (
     Data,
     DataAccessError,
     GetNameListRequest,
-    GetNameListResponse,
     GetVariableAccessAttributesRequest,
     GetVariableAccessAttributesResponse,
     ObjectClass,
@@ -42,20 +45,25 @@ from iec61850_model.values import FunctionalConstraint
 
 FC = FunctionalConstraint
 
-MAX_PAGES = 256
-"""Pages of one name list; at 1,300 names a page more than any device has. Ends a device that repeats
-itself."""
+CONTROL_BLOCKS = frozenset({FC.BR, FC.RP, FC.LG})
+"""Functional constraints under which there is no data (7-2 clause 17)."""
 MAX_DEFINITIONS = 4096
 """Logical nodes whose definition is kept, the least used dropped first: 100 boxes of 40 nodes."""
 
 
 class Client:
-    """An IEC 61850 client for any number of peers."""
+    """An IEC 61850 client for any number of peers.
+
+    ``data_sets``, ``reports`` and ``logs`` are the services of 7-2 clauses 13 and 17.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._exchange = Exchange(transport)
         self._definitions: OrderedDict[tuple[str, str, str], NodeDefinition] = OrderedDict()
         self._last_errors = LastErrors()
+        self.data_sets = DataSets(self._exchange, self.definition)
+        self.reports = Reports(self._exchange, self.definition)
+        self.logs = Logs(self._exchange)
 
     # --- associations (7-2 clause 8, 8-2 clause 10) -------------------------------------------------
 
@@ -78,23 +86,27 @@ class Client:
     def peer_gone(self, peer: str) -> None:
         """The peer is offline: its associations are over, and it may come back with another model."""
         self.abort(peer)
+        self.reports.forget(peer)
         for key in [key for key in self._definitions if key[0] == peer]:
             del self._definitions[key]
 
     def receive(self, peer: str, payload: Payload) -> bool:
-        """Take a message that came from a peer; False if it is nothing a service waits for."""
+        """Take a message that came from a peer; False if no control waits for it.
+
+        What is left may be a report: give it to ``reports.receive``.
+        """
         return self._last_errors.receive(peer, payload)
 
     # --- directories (8-2 clauses 9 to 12) ----------------------------------------------------------
 
     async def server_directory(self, peer: str) -> list[str]:
         """GetServerDirectory: the logical devices."""
-        return await self._names(peer, GetNameListRequest(ObjectClass.DOMAIN, ObjectScope.VMD))
+        return await all_names(self._exchange, peer, GetNameListRequest(ObjectClass.DOMAIN, ObjectScope.VMD))
 
     async def logical_device_directory(self, peer: str, ld: str) -> list[str]:
         """GetLogicalDeviceDirectory: the logical nodes."""
         request = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, ld)
-        return [name for name in await self._names(peer, request) if "$" not in name]
+        return [name for name in await all_names(self._exchange, peer, request) if "$" not in name]
 
     async def logical_node_directory(self, peer: str, ld: str, ln: str) -> list[str]:
         """GetLogicalNodeDirectory(DATA): the data objects, in ASCII order.
@@ -102,10 +114,10 @@ class Client:
         Raises NoSuchObject; every logical node has at least one.
         """
         request = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, ld, ln)
-        below = [name.split("$") for name in await self._names(peer, request, f"{ln}$")]
+        below = [name.split("$") for name in await all_names(self._exchange, peer, request, f"{ln}$")]
         if not below:
             raise errors.of_access(f"{ld}/{ln}", DataAccessError.OBJECT_NON_EXISTENT)
-        return sorted({parts[2] for parts in below if len(parts) > 2})
+        return sorted({parts[2] for parts in below if len(parts) > 2 and parts[1] not in CONTROL_BLOCKS})
 
     async def data_directory(self, peer: str, reference: Reference) -> list[tuple[str, FC]]:
         """GetDataDirectory: what is directly below a data object or attribute, with functional constraints.
@@ -146,23 +158,6 @@ class Client:
                 self._definitions.popitem(last=False)
         self._definitions.move_to_end(key)
         return self._definitions[key]
-
-    async def _names(self, peer: str, request: GetNameListRequest, prefix: str = "") -> list[str]:
-        """All names, page by page, as long as they begin with ``prefix``."""
-        what = f"the names in {request.domain}" if request.domain else "the logical devices"
-        names: list[str] = []
-        after = request.continue_after
-        for _ in range(MAX_PAGES):
-            page = GetNameListRequest(request.object_class, request.scope, request.domain, after)
-            answer = await self._exchange.confirmed(peer, page, GetNameListResponse, what)
-            wanted = [name for name in answer.identifiers if name.startswith(prefix)]
-            names += wanted
-            if not answer.more_follows or len(wanted) < len(answer.identifiers):
-                return names
-            if not answer.identifiers or answer.identifiers[-1] == after:
-                raise BadAnswer(f"{peer} says that more of {what} follow, but gives none")
-            after = answer.identifiers[-1]
-        raise BadAnswer(f"{peer} gives more than {MAX_PAGES} pages of {what}")
 
     # --- values (8-2 clause 12) ---------------------------------------------------------------------
 
