@@ -33,9 +33,9 @@ def history_commands() -> None:
 def status(heat_pump: str | None, as_json: bool) -> None:
     """Show how far the history of each heat pump is, or that of one with its last values.
 
-    Lag is the time since the end of the last 5 minutes stored; gaps are 5-minute intervals since the first one
-    that are missing; doubles are samples refused because their interval was stored already; good is the share
-    of values whose quality was good.
+    Lag is the time since the end of the last 5 minutes stored; gaps are 5-minute intervals since the first
+    one that are missing; doubles are samples refused because their interval was stored already; good is the
+    share of values whose quality was good.
 
     \b
     Example:
