@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from iec61850_model.mms.pdu import Data, JournalEntry, ReadJournalRequest, ReadJournalResponse, RejectReason
 from iec61850_model.mms.xer.data import encoded, exactly, read_data, write_data
 from iec61850_model.mms.xer.names import identifier, read_name, write_name, written_identifier
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, arguments, shown
 from iec61850_model.values import EntryTime
 
 MAX_ENTRIES = 512
@@ -18,6 +18,11 @@ ENTRY_ID_OCTETS = 8
 """Octets of an EntryID (7-2, 17.2)."""
 ENTRY_TIME_OCTETS = 6
 """Octets of an entry's time (8-2 Table 3)."""
+
+_REQUEST_FIELDS = (
+    *("journalName", "rangeStartSpecification", "rangeStopSpecification"),
+    *("listOfVariables", "entryToStartAfter"),
+)
 
 
 def write_journal_request(service: ReadJournalRequest, out: list[str]) -> None:
@@ -42,25 +47,17 @@ def write_journal_request(service: ReadJournalRequest, out: list[str]) -> None:
 
 def read_journal_request(element: Element, reader: Reader) -> ReadJournalRequest:
     """Read a readJournal request; raises MalformedPdu, also for ranges by number and for chosen variables."""
-    fields = reader.needed(
-        element,
-        "journalName",
-        optional=(
-            *("rangeStartSpecification", "rangeStopSpecification"),
-            *("listOfVariables", "entryToStartAfter"),
-        ),
-    )
+    fields = reader.fields(element, _REQUEST_FIELDS)
+    (name,) = arguments(fields, "journalName")
     if "listOfVariables" in fields:
         raise MalformedPdu("a log is read whole: leave out listOfVariables", RejectReason.INVALID_ARGUMENT)
     after = None
     if "entryToStartAfter" in fields:
-        parts = reader.needed(fields["entryToStartAfter"], "timeSpecification", "entrySpecification")
-        after = (
-            _read_time(parts["timeSpecification"], reader),
-            _read_entry_id(parts["entrySpecification"], reader),
-        )
+        parts = reader.fields(fields["entryToStartAfter"], ("timeSpecification", "entrySpecification"))
+        time, entry = arguments(parts, "timeSpecification", "entrySpecification")
+        after = _read_time(time, reader), _read_entry_id(entry, reader)
     return ReadJournalRequest(
-        read_name(fields["journalName"], reader),
+        read_name(name, reader),
         _read_limit(fields.get("rangeStartSpecification"), "startingTime", reader),
         _read_limit(fields.get("rangeStopSpecification"), "endingTime", reader),
         after,
@@ -99,35 +96,35 @@ def _write_entry(entry: JournalEntry, out: list[str]) -> None:
 def read_journal_response(element: Element, reader: Reader) -> ReadJournalResponse:
     """Read a readJournal response; raises MalformedPdu."""
     fields = reader.fields(element, ("listOfJournalEntry",), ("moreFollows",))
-    if "listOfJournalEntry" not in fields:
-        raise MalformedPdu("listOfJournalEntry is missing", RejectReason.INVALID_ARGUMENT)
-    items = reader.items(fields["listOfJournalEntry"], "JournalEntry", MAX_ENTRIES)
+    (listed,) = arguments(fields, "listOfJournalEntry")
+    items = reader.items(listed, "JournalEntry", MAX_ENTRIES)
     entries = tuple(_read_entry(item, reader) for item in items)
     return ReadJournalResponse(entries, reader.flag(element, "moreFollows", False))
 
 
 def _read_entry(element: Element, reader: Reader) -> JournalEntry:
-    fields = reader.needed(element, "entryIdentifier", "originatingApplication", "entryContent")
-    reader.empty(fields["originatingApplication"])
-    content = reader.needed(fields["entryContent"], "occurrenceTime", "entryForm")
-    form, data = reader.choice(content["entryForm"])
-    if form != "data":
-        raise MalformedPdu(
-            f"{shown(form)} is not what an entry of a log holds", RejectReason.INVALID_ARGUMENT
-        )
-    variables = reader.needed(data, "listOfVariables", optional=("event",))["listOfVariables"]
+    names = ("entryIdentifier", "originatingApplication", "entryContent")
+    entry_id, application, content = arguments(reader.fields(element, names), *names)
+    reader.empty(application)
+    time, form = arguments(
+        reader.fields(content, ("occurrenceTime", "entryForm")), "occurrenceTime", "entryForm"
+    )
+    kind, data = reader.choice(form)
+    if kind != "data":
+        raise MalformedPdu(f"an entry of a log holds data, not {shown(kind)}", RejectReason.INVALID_ARGUMENT)
+    (variables,) = arguments(reader.fields(data, ("event", "listOfVariables")), "listOfVariables")
     items = reader.items(variables, "Journal-Variable", MAX_ENTRY_VARIABLES)
     return JournalEntry(
-        _read_entry_id(fields["entryIdentifier"], reader),
-        _read_time(content["occurrenceTime"], reader),
+        _read_entry_id(entry_id, reader),
+        _read_time(time, reader),
         tuple(_read_variable(item, reader) for item in items),
     )
 
 
 def _read_variable(element: Element, reader: Reader) -> tuple[str, Data]:
-    parts = reader.needed(element, "variableTag", "valueSpecification")
-    tag = identifier(parts["variableTag"], reader)
-    return tag, read_data(*reader.choice(parts["valueSpecification"]), reader)
+    names = ("variableTag", "valueSpecification")
+    tag, value = arguments(reader.fields(element, names), *names)
+    return identifier(tag, reader), read_data(*reader.choice(value), reader)
 
 
 def _read_limit(element: Element | None, way: str, reader: Reader) -> EntryTime | None:

@@ -15,7 +15,7 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.mms.xer.data import digits
 from iec61850_model.mms.xer.names import read_name, read_variables, write_name, write_variables
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, arguments, shown
 
 MAX_LISTS = 64
 """Data sets deleted by one request."""
@@ -61,10 +61,9 @@ def read_get_attributes_request(element: Element, reader: Reader) -> GetNamedVar
 
 def read_define_request(element: Element, reader: Reader) -> DefineNamedVariableListRequest:
     """Read the request of CreateDataSet; raises MalformedPdu."""
-    fields = reader.needed(element, "variableListName", "listOfVariable")
-    return DefineNamedVariableListRequest(
-        read_name(fields["variableListName"], reader), read_variables(fields["listOfVariable"], reader)
-    )
+    fields = reader.fields(element, ("variableListName", "listOfVariable"))
+    name, variables = arguments(fields, "variableListName", "listOfVariable")
+    return DefineNamedVariableListRequest(read_name(name, reader), read_variables(variables, reader))
 
 
 def read_delete_request(element: Element, reader: Reader) -> DeleteNamedVariableListRequest:
@@ -75,9 +74,8 @@ def read_delete_request(element: Element, reader: Reader) -> DeleteNamedVariable
         raise MalformedPdu(
             f"data sets are deleted by name only, not by scope {shown(scope)}", RejectReason.INVALID_ARGUMENT
         )
-    if "listOfVariableListName" not in fields:
-        raise MalformedPdu("listOfVariableListName is missing", RejectReason.INVALID_ARGUMENT)
-    items = reader.items(fields["listOfVariableListName"], "ObjectName", MAX_LISTS)
+    (names,) = arguments(fields, "listOfVariableListName")
+    items = reader.items(names, "ObjectName", MAX_LISTS)
     if not items:
         raise MalformedPdu("listOfVariableListName is empty", RejectReason.INVALID_ARGUMENT)
     return DeleteNamedVariableListRequest(tuple(read_name(item, reader) for item in items))
@@ -109,9 +107,10 @@ def write_list_response(
 
 def read_get_attributes_response(element: Element, reader: Reader) -> GetNamedVariableListAttributesResponse:
     """Read the response of GetDataSetDirectory; raises MalformedPdu."""
-    fields = reader.needed(element, "mmsDeletable", "listOfVariable")
+    fields = reader.fields(element, ("mmsDeletable", "listOfVariable"))
+    deletable, variables = arguments(fields, "mmsDeletable", "listOfVariable")
     return GetNamedVariableListAttributesResponse(
-        read_variables(fields["listOfVariable"], reader), reader.boolean(fields["mmsDeletable"])
+        read_variables(variables, reader), reader.boolean(deletable)
     )
 
 
@@ -123,8 +122,8 @@ def read_define_response(element: Element, reader: Reader) -> DefineNamedVariabl
 
 def read_delete_response(element: Element, reader: Reader) -> DeleteNamedVariableListResponse:
     """Read the response of DeleteDataSet; raises MalformedPdu."""
-    fields = reader.needed(element, "numberMatched", "numberDeleted")
-    matched, deleted = (
-        reader.integer(fields[name], 0, UNSIGNED32_MAX) for name in ("numberMatched", "numberDeleted")
+    fields = reader.fields(element, ("numberMatched", "numberDeleted"))
+    matched, deleted = arguments(fields, "numberMatched", "numberDeleted")
+    return DeleteNamedVariableListResponse(
+        reader.integer(matched, 0, UNSIGNED32_MAX), reader.integer(deleted, 0, UNSIGNED32_MAX)
     )
-    return DeleteNamedVariableListResponse(matched, deleted)

@@ -181,6 +181,14 @@ class Reader:
         return integer(word, 0, 255)
 
 
+def arguments(fields: dict[str, Element], *names: str) -> list[Element]:
+    """The fields of these names, all of which a service needs; raises MalformedPdu."""
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
+    return [fields[name] for name in names]
+
+
 def integer(text: str, low: int, high: int) -> int:
     """Decimal integer in low..high; raises MalformedPdu."""
     stripped = text.strip(_BLANK)

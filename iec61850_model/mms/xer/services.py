@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import (
@@ -54,20 +53,11 @@ from iec61850_model.mms.xer.names import (
     write_type,
     written_identifier,
 )
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, arguments, shown
 from iec61850_model.mms.xer.results import check_count, read_access_error, read_results, write_results
 
 MAX_IDENTIFIERS = 4096
 """Names in one getNameList response; more than fit a PDU of the default size."""
-
-_T = TypeVar("_T")
-
-
-def _needed(fields: dict[str, _T], *names: str) -> list[_T]:
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
-    return [fields[name] for name in names]
 
 
 # --- requests --------------------------------------------------------------------------------------
@@ -127,13 +117,13 @@ def read_request(element: Element, reader: Reader) -> RequestService:
 
 def _read_read(element: Element, reader: Reader) -> ReadRequest:
     fields = reader.fields(element, ("variableAccessSpecification",), ("specificationWithResult",))
-    (access,) = _needed(fields, "variableAccessSpecification")
+    (access,) = arguments(fields, "variableAccessSpecification")
     return ReadRequest(read_access(access, reader), reader.flag(element, "specificationWithResult", False))
 
 
 def _read_write(element: Element, reader: Reader) -> WriteRequest:
     fields = reader.fields(element, ("variableAccessSpecification", "listOfData"))
-    access, values = _needed(fields, "variableAccessSpecification", "listOfData")
+    access, values = arguments(fields, "variableAccessSpecification", "listOfData")
     data = tuple(
         read_data(*reader.choice(item), reader) for item in reader.items(values, "Data", MAX_VARIABLES)
     )
@@ -142,7 +132,7 @@ def _read_write(element: Element, reader: Reader) -> WriteRequest:
 
 def _read_get_name_list(element: Element, reader: Reader) -> GetNameListRequest:
     fields = reader.fields(element, ("objectClass", "objectScope", "continueAfter"))
-    object_class, object_scope = _needed(fields, "objectClass", "objectScope")
+    object_class, object_scope = arguments(fields, "objectClass", "objectScope")
     class_name, class_element = reader.choice(object_class)
     scope_name, scope_element = reader.choice(object_scope)
     try:
@@ -162,7 +152,7 @@ def _read_get_name_list(element: Element, reader: Reader) -> GetNameListRequest:
 
 
 def _read_get_attributes(element: Element, reader: Reader) -> GetVariableAccessAttributesRequest:
-    (holder,) = _needed(reader.fields(element, ("name",)), "name")
+    (holder,) = arguments(reader.fields(element, ("name",)), "name")
     return GetVariableAccessAttributesRequest(read_name(holder, reader))
 
 
@@ -221,7 +211,7 @@ def read_response(element: Element, reader: Reader) -> ResponseService:
 
 
 def _read_read_response(element: Element, reader: Reader) -> ReadResponse:
-    (results,) = _needed(reader.fields(element, ("listOfAccessResult",)), "listOfAccessResult")
+    (results,) = arguments(reader.fields(element, ("listOfAccessResult",)), "listOfAccessResult")
     return ReadResponse(read_results(results, reader))
 
 
@@ -240,14 +230,14 @@ def _read_write_response(element: Element, reader: Reader) -> WriteResponse:
 
 
 def _read_name_list_response(element: Element, reader: Reader) -> GetNameListResponse:
-    (names,) = _needed(reader.fields(element, ("listOfIdentifier",), ("moreFollows",)), "listOfIdentifier")
+    (names,) = arguments(reader.fields(element, ("listOfIdentifier",), ("moreFollows",)), "listOfIdentifier")
     listed = tuple(identifier(item, reader) for item in reader.items(names, "Identifier", MAX_IDENTIFIERS))
     return GetNameListResponse(listed, reader.flag(element, "moreFollows", True))
 
 
 def _read_attributes_response(element: Element, reader: Reader) -> GetVariableAccessAttributesResponse:
     fields = reader.fields(element, ("mmsDeletable", "typeDescription"))
-    deletable, described = _needed(fields, "mmsDeletable", "typeDescription")
+    deletable, described = arguments(fields, "mmsDeletable", "typeDescription")
     return GetVariableAccessAttributesResponse(read_type(described, reader), reader.boolean(deletable))
 
 
@@ -277,5 +267,5 @@ def write_report(report: InformationReport, out: list[str]) -> None:
 def read_report(element: Element, reader: Reader) -> InformationReport:
     """Read an informationReport; raises MalformedPdu."""
     fields = reader.fields(element, ("variableAccessSpecification", "listOfAccessResult"))
-    access, results = _needed(fields, "variableAccessSpecification", "listOfAccessResult")
+    access, results = arguments(fields, "variableAccessSpecification", "listOfAccessResult")
     return InformationReport(read_access(access, reader), read_results(results, reader))
