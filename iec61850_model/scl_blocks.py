@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from lxml import etree
 
 from iec61850_model.blocks import Blocks, DataSetConfig, LogConfig, ReportConfig
-from iec61850_model.reference import InvalidReference, Reference
+from iec61850_model.reference import MAX_ITEM_NAME, InvalidReference, Reference
 from iec61850_model.scl_element import NS, at, boolean, needed, node_name, unsigned
 from iec61850_model.tree import Tree
 from iec61850_model.values import NO_OPT_FLDS, NO_TRIGGER, FunctionalConstraint, OptFlds, Trigger
@@ -92,7 +92,7 @@ class _Reader:
             members = tuple(self._member(one) for one in element.iterfind(f"{NS}FCDA"))
             if not members:
                 raise at(element, f"{name} has no FCDA")
-            _check_item(element, ld, f"{ln}${name}")
+            _check_item(element, ln, name)
             yield DataSetConfig(ld, ln, name, members)
 
     def _member(self, element: etree._Element) -> Reference:
@@ -139,7 +139,7 @@ class _Reader:
             raise at(element, f"{name} has {count} instances, but no index: say indexed=true")
         for number in range(1, count + 1):
             instance = f"{name}{number:02}" if indexed else name
-            _check_item(element, ld, f"{ln}${FC.BR if buffered else FC.RP}${instance}${LONGEST_ATTRIBUTE}")
+            _check_item(element, ln, FC.BR if buffered else FC.RP, instance, LONGEST_ATTRIBUTE)
             yield ReportConfig(
                 ld=ld,
                 ln=ln,
@@ -167,9 +167,9 @@ class _Reader:
         names: set[str] = set()
         for element in node.iterfind(f"{NS}LogControl"):
             name = _name(element, names)
-            log = needed(element, "logName")
-            _check_item(element, ld, f"{ln}${log}")
-            _check_item(element, ld, f"{ln}${FC.LG}${name}${LONGEST_ATTRIBUTE}")
+            log = _identifier(element, "logName")
+            _check_item(element, ln, log)
+            _check_item(element, ln, FC.LG, name, LONGEST_ATTRIBUTE)
             if not self._same_node(element, node) or log not in _own_logs(node):
                 raise at(
                     element, f"there is no <Log name={log!r}> in {ld}/{ln}: a log lies where its block is"
@@ -231,21 +231,27 @@ def _opt_flds(element: etree._Element) -> OptFlds:
 
 
 def _name(element: etree._Element, taken: set[str]) -> str:
-    name = needed(element, "name")
+    name = _identifier(element, "name")
     if name in taken:
         raise at(element, f"{name} is there twice")
     taken.add(name)
     return name
 
 
-def _check_item(element: etree._Element, ld: str, item: str) -> None:
-    """Raise SclError unless a client can ask for the item (8-2, 8.2)."""
+def _identifier(element: etree._Element, attribute: str) -> str:
+    """A name that can be part of an item name; ``$`` and ``.`` in it would make it another's."""
+    name = needed(element, attribute)
     try:
-        if any("$" in part or "." in part for part in item.split("$")[1:]):
-            raise InvalidReference(f"{item} is no name")
-        Reference.from_mms(ld, item if item.count("$") > 1 else item.replace("$", f"${FC.ST}$"))
-    except InvalidReference as error:
-        raise at(element, str(error)) from None
+        return Reference.from_mms(name).ld
+    except InvalidReference:
+        raise at(element, f"{name!r} is no name: a letter, then letters, digits and _") from None
+
+
+def _check_item(element: etree._Element, *names: str) -> None:
+    """Raise SclError unless a client can ask for the item of these names (8-2, 8.2)."""
+    item = "$".join(names)
+    if len(item) > MAX_ITEM_NAME:
+        raise at(element, f"{item} has more than {MAX_ITEM_NAME} characters")
 
 
 def _child(element: etree._Element | None, kind: str) -> etree._Element | None:
