@@ -11,39 +11,51 @@ from iec61850_model.client import (
     ServiceErrorReceived,
     UnusableValue,
 )
+from iec61850_model.client.rcb import RcbValues
 from iec61850_model.reference import InvalidReference, Reference
-from iec61850_model.values import FunctionalConstraint, Quality
+from iec61850_model.values import FunctionalConstraint, OptFlds, Quality, Trigger
 from service_provider.addresses import InvalidHeatPumpId
 from service_provider.errors import CannotConnect, HeatPumpOffline, HubRefused, NoSuchHeatPump, NotAllowed
 from service_provider.presence import Presence, PresenceChange
 from service_provider.provider import ServiceProvider
 from service_provider.reading import Reading
+from service_provider.report_blocks import NoFreeBlock, NoSuchDataSet
+from service_provider.reports import HeatPumpReport, ReportEntry
+from service_provider.subscriptions import BlockInUse
 from service_provider.tree import Branch, Kind
 
 __all__ = [
     "AmbiguousReference",
     "BadAnswer",
+    "BlockInUse",
     "Branch",
     "CannotConnect",
     "ClientError",
     "ControlRefused",
     "FunctionalConstraint",
     "HeatPumpOffline",
+    "HeatPumpReport",
     "HubRefused",
     "InvalidHeatPumpId",
     "InvalidReference",
     "Kind",
     "NoAnswer",
+    "NoFreeBlock",
+    "NoSuchDataSet",
     "NoSuchHeatPump",
     "NoSuchObject",
     "NotAllowed",
+    "OptFlds",
     "Presence",
     "PresenceChange",
     "Quality",
+    "RcbValues",
     "Reading",
     "Reference",
     "Rejected",
+    "ReportEntry",
     "ServiceErrorReceived",
     "ServiceProvider",
+    "Trigger",
     "UnusableValue",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from typing import overload
+from typing import Unpack, overload
 
 from iec61850_model.client import (
     AmbiguousReference,
@@ -19,13 +20,20 @@ from iec61850_model.client import (
     value_path,
 )
 from iec61850_model.client.errors import of_access
-from iec61850_model.mms.pdu import DataAccessError, TypeDescription
+from iec61850_model.client.rcb import RcbSettings, RcbValues
+from iec61850_model.client.report_control import Reports
+from iec61850_model.mms.pdu import DataAccessError, Payload, TypeDescription
 from iec61850_model.reference import Reference
-from iec61850_model.values import FunctionalConstraint
+from iec61850_model.values import FunctionalConstraint, Trigger
 from service_provider.addresses import address_of
 from service_provider.browser import Browser
 from service_provider.reader import Peer, Reader
 from service_provider.reading import Reading
+from service_provider.report_blocks import HOME
+from service_provider.report_source import wanted_reports
+from service_provider.report_text import block_reference
+from service_provider.reports import HeatPumpReport
+from service_provider.subscriptions import Subscriptions
 from service_provider.text import value_from_text
 from service_provider.tree import Branch
 
@@ -47,6 +55,8 @@ class HeatPumpAccess:
         self._client = Client(transport)
         self._reader = Reader(self._client)
         self._browser = Browser(self._client)
+        self._reports = Reports(self._client._exchange, self._client.definition)
+        self._subscriptions = Subscriptions(self._client, self._reports, self._reader)
         self._ctl_nums: dict[tuple[str, Reference], int] = {}
 
     # --- looking ------------------------------------------------------------------------------------
@@ -146,6 +156,67 @@ class HeatPumpAccess:
         )
         await self._client.operate(peer.address, target, operation)
 
+    # --- reports ------------------------------------------------------------------------------------
+
+    async def reports(  # noqa: PLR0913 - all but one by name, and each may be left out
+        self,
+        heatpump: str,
+        block: str | None = None,
+        *,
+        dataset: str | None = None,
+        buffered: bool = False,
+        triggers: Trigger | None = None,
+        integrity: float | None = None,
+        after: bytes | None = None,
+        keep: bool = False,
+    ) -> AsyncGenerator[HeatPumpReport, None]:
+        """Reports of a data set, without end: first all its values, then what changes. Close it to end it::
+
+            async with aclosing(sp.reports("hp0001", dataset="dsMeas")) as reports:
+                async for report in reports:
+                    ...
+
+        ``dataset`` (``MET/LLN0.dsMeas``, or the name alone where it is clear) takes a free report control
+        block, a BRCB if ``buffered``; ``block`` (``MET/LLN0.urcbMeas01``) names one. ``triggers``: TrgOps,
+        else as configured. ``integrity``: seconds between reports of everything. ``after``: EntryID after
+        which to go on with a BRCB named by ``block``; ``keep``: it goes on buffering when this is closed.
+
+        A lost link is waited for, and a BRCB goes on where it was. Raises NoFreeBlock, BlockInUse,
+        NoSuchDataSet, NoSuchObject and what any request raises; InvalidReference.
+        """
+        wanted = wanted_reports(
+            block,
+            dataset,
+            buffered=buffered,
+            triggers=triggers,
+            integrity=integrity,
+            after=after,
+            keep=keep,
+        )
+        async with aclosing(self._subscriptions.stream(self._peer(heatpump), wanted)) as reports:
+            async for report in reports:
+                yield report
+
+    async def report_blocks(self, heatpump: str, where: str = "") -> list[RcbValues]:
+        """The report control blocks in LLN0 of every logical device, or in ``where`` (``MET`` or
+        ``MET/LLN0``)."""
+        here = Reference.parse(where) if where else Reference("")
+        return await self._subscriptions.blocks.every(self._peer(heatpump), here.ld, here.ln or HOME)
+
+    async def report_block(self, heatpump: str, block: str) -> RcbValues:
+        """One report control block (GetBRCBValues, GetURCBValues); raises NoSuchObject."""
+        return await self._reports.values(self._peer(heatpump).address, block_reference(block))
+
+    async def set_report_block(self, heatpump: str, block: str, **settings: Unpack[RcbSettings]) -> None:
+        """Set attributes of a report control block (SetBRCBValues, SetURCBValues), in an association.
+
+        What it has reserved or enabled ends with the association: ``associate`` before to keep it. Raises
+        ServiceErrorReceived for the first one refused, UnusableValue.
+        """
+        peer, target = self._peer(heatpump), block_reference(block)
+        async with self._subscriptions.associations.use(peer.address):
+            await self._reports.set(peer.address, target, **settings)
+
     # --- associations -------------------------------------------------------------------------------
 
     async def associate(self, heatpump: str) -> Association:
@@ -156,6 +227,11 @@ class HeatPumpAccess:
     async def release(self, heatpump: str) -> None:
         """End the association; nothing happens if there is none."""
         await self._client.release(self._peer(heatpump).address)
+
+    def _take(self, address: str, payload: Payload) -> None:
+        """Take a message that came from a heat pump: a report, or what a control is waiting for."""
+        if not self._client.receive(address, payload):
+            self._reports.receive(address, payload, time.monotonic())
 
     def _peer(self, heatpump: str) -> Peer:
         address = address_of(heatpump, self._hub)

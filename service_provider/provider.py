@@ -42,6 +42,9 @@ class ServiceProvider(HeatPumpAccess):
             power = await sp.read("hp0001", "MET/MMXU1.TotW")
             print(power.value, power.unit, power.quality, power.time)
             await sp.operate("hp0001", "HP/EvuGGIO1.SPCSO1", True)
+            async with aclosing(sp.reports("hp0001", dataset="dsMeas")) as reports:
+                async for report in reports:
+                    print([reading.text for reading in report.readings])
 
     References are written ``LD/LN.DO.DA[FC]``; the functional constraint may be left out where it is clear.
     Every method raises a ``ClientError``: NoSuchHeatPump, NotAllowed, HeatPumpOffline, NoAnswer,
@@ -142,8 +145,9 @@ class ServiceProvider(HeatPumpAccess):
             # Lost again at once: it is sent when the link is back.
             return
 
-    def _on_offline(self, _reason: str) -> None:
+    def _on_offline(self, reason: str) -> None:
         self._board.unknown(datetime.now(UTC))
+        self._subscriptions.all_lost(f"our own link was lost: {reason}")
 
     def _on_presence(self, sender: str, type_: str) -> None:
         if sender == self._hub and type_ in ("unavailable", "error"):
@@ -156,15 +160,17 @@ class ServiceProvider(HeatPumpAccess):
         if not online:
             self._client.peer_gone(sender)
             self._reader.forget(heatpump)
+            self._subscriptions.lost(sender, f"{heatpump} is offline")
         state = Presence.ONLINE if online else Presence.OFFLINE
-        self._board.note(heatpump, state, datetime.now(UTC))
+        if self._board.note(heatpump, state, datetime.now(UTC)) and online:
+            self._subscriptions.back(sender)
 
     def _on_hub_gone(self) -> None:
         """With the hub goes what it told."""
         self._board.unknown(datetime.now(UTC))
 
     def _on_bounce(self, peer: str) -> None:
-        self._client.abort(peer)
+        self._subscriptions.lost(peer, f"a message to {peer} came back")
 
     def _on_message(self, peer: str, payload: Payload) -> None:
-        self._client.receive(peer, payload)
+        self._take(peer, payload)

@@ -66,7 +66,7 @@ class Reader:
             except (NoSuchObject, AmbiguousReference) as error:
                 wanted.append(error)
         every = [target for one in wanted if isinstance(one, list) for target in one]
-        values = await self._values(peer, every)
+        values = await self._values(peer, [target.holder for target in every], every)
         return [self._readings(peer, one, values) if isinstance(one, list) else one for one in wanted]
 
     async def _targets(self, peer: Peer, reference: Reference) -> list[Target]:
@@ -77,8 +77,24 @@ class Reader:
         definition = await self._client.definition(peer.address, reference.ld, reference.ln)
         return [target for one in resolved(definition, reference) for target in targets(definition, one)]
 
+    async def prepare(self, peer: Peer, wanted: Sequence[Target]) -> None:
+        """Read the units and pulse weights that ``shaped`` needs for these targets, if not known yet.
+
+        Raises ServiceErrorReceived if a pulse weight cannot be read.
+        """
+        values = await self._values(peer, [], wanted)
+        for one in wanted:
+            if one.pulses is not None and (peer.heatpump, one.pulses) not in self._configuration:
+                raise _as_error(values[one.pulses], one.pulses)
+
+    def shaped(self, peer: Peer, target: Target, whole: Plain) -> Reading:
+        """The reading of a target that was prepared, out of the value of its holder; raises BadAnswer."""
+        units = None if target.units is None else self._configuration.get((peer.heatpump, target.units))
+        weight = 1 if target.pulses is None else self._configuration[peer.heatpump, target.pulses]
+        return reading(peer.heatpump, target, whole, units, weight)
+
     async def _values(
-        self, peer: Peer, wanted: Sequence[Target]
+        self, peer: Peer, holders: Sequence[Reference], wanted: Sequence[Target]
     ) -> dict[Reference, Data | ServiceErrorReceived]:
         known = self._configuration
         if len(known) > MAX_CONFIGURATION:
@@ -89,7 +105,7 @@ class Reader:
             for one in target.configuration
             if (peer.heatpump, one) not in known
         }
-        asked = list(dict.fromkeys([target.holder for target in wanted] + list(missing)))
+        asked = list(dict.fromkeys([*holders, *missing]))
         results: dict[Reference, Data | ServiceErrorReceived] = {}
         for start in range(0, len(asked), BATCH):
             batch = asked[start : start + BATCH]
@@ -115,9 +131,7 @@ class Reader:
                 # Without its weight a counter is a number of nobody knows what.
                 return _as_error(values[target.pulses], target.pulses)
             whole = to_plain(target.described, result, target.shown.path[-1])
-            units = None if target.units is None else self._configuration.get((peer.heatpump, target.units))
-            weight = 1 if target.pulses is None else self._configuration[peer.heatpump, target.pulses]
-            readings.append(reading(peer.heatpump, target, whole, units, weight))
+            readings.append(self.shaped(peer, target, whole))
         return readings
 
 

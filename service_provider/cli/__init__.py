@@ -8,6 +8,7 @@ import click
 
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.looking import browse, ls, read
+from service_provider.cli.reporting import report
 from service_provider.cli.steering import operate, write
 from service_provider.cli.watching import watch
 
@@ -28,6 +29,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 on  switch, now
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
       hpclient watch                                 who comes and goes
+      hpclient watch hp0001 --dataset dsMeas         its measurements, live
 
     \b
     How to connect is taken from options, else from environment variables, else from the file
@@ -50,5 +52,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, watch):
+for command in (ls, browse, read, write, operate, watch, report):
     main.add_command(command)

@@ -40,7 +40,8 @@ def print_lines(lines: Iterable[str]) -> None:
         click.echo(printable(line))
 
 
-def _print_row(cells: Iterable[str | Text]) -> None:
+def print_row(cells: Iterable[str | Text]) -> None:
+    """One line with tabs between the columns."""
     click.echo("\t".join(printable(str(cell)) for cell in cells))
 
 
@@ -48,7 +49,7 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> N
     """A table on a terminal; in a pipe lines with tabs between the columns and no head."""
     if not sys.stdout.isatty():
         for row in rows:
-            _print_row(row)
+            print_row(row)
         return
     table = Table(box=None, pad_edge=False)
     for head in heads:
