@@ -77,7 +77,7 @@ def check(config: Path) -> None:
     loaded = _load(config)
 
     async def build() -> None:
-        agent.Agent(loaded)
+        agent.Agent(loaded, agent.make_buffers(loaded))
 
     try:
         asyncio.run(build())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import stat
 from collections.abc import Hashable, Mapping
@@ -33,6 +34,10 @@ MAX_POINTS = 1000
 """Points of one box: several times what a heat pump and its house have."""
 MAX_PASSWORD = 1024
 """Characters of a password file."""
+MIN_BUFFER_MB, MAX_BUFFER_MB = 50, 100_000
+"""Bounds of the buffer's file: in 50 MB the averages of 30 days fit even though seven others have as much."""
+MAX_REPORT_DELAY = 240.0
+"""Seconds the collector's report may wait: the next values come after 300."""
 RESOURCE = "IEC"
 """The resource of every box (8-2, 6.1)."""
 
@@ -143,6 +148,15 @@ class Server(_Section):
     port: int = Field(default=5222, ge=1, le=65535)
 
 
+class BufferConfig(_Section):
+    """Where reports and logs are kept until somebody fetches them, and how much of them."""
+
+    file: Path = Path("buffer.db")
+    megabytes: int = Field(default=200, ge=MIN_BUFFER_MB, le=MAX_BUFFER_MB)
+    report_delay: float | None = Field(default=None, ge=0, le=MAX_REPORT_DELAY)
+    """Seconds the report to the collector waits; None: each box a time of its own."""
+
+
 def _box_jid(text: str) -> str:
     user, _, rest = normalized(text).partition("@")
     domain, _, resource = rest.partition("/")
@@ -182,6 +196,7 @@ class BoxConfig(_Section):
     points: dict[str, Point] = Field(max_length=MAX_POINTS)
     outputs: dict[str, Output] = Field(default_factory=dict, max_length=MAX_POINTS)
     der: DerConfig | None = None
+    buffer: BufferConfig = BufferConfig()
 
     @classmethod
     def load(cls, path: Path) -> BoxConfig:
@@ -196,12 +211,21 @@ class BoxConfig(_Section):
     def _resolved(self, path: Path) -> BoxConfig:
         folder = path.absolute().parent
         given = {name: getattr(self, name) for name in ("password_file", "model", "ca_file", "settings_file")}
-        found = self.model_copy(update={name: folder / file for name, file in given.items() if file})
-        if not found.settings_file.parent.is_dir():
-            raise ConfigError(
-                f"{path}: settings_file: make the folder {found.settings_file.parent}, writable for the box"
-            )
+        update: dict[str, Any] = {name: folder / file for name, file in given.items() if file}
+        update["buffer"] = self.buffer.model_copy(update={"file": folder / self.buffer.file})
+        found = self.model_copy(update=update)
+        for name, file in (("settings_file", found.settings_file), ("buffer: file", found.buffer.file)):
+            if not file.parent.is_dir():
+                raise ConfigError(f"{path}: {name}: make the folder {file.parent}, writable for the box")
         return found
+
+    @property
+    def report_delay_ms(self) -> int:
+        """BufTm of the report to the collector: boxes do not all speak at once (DESIGN section 6)."""
+        if self.buffer.report_delay is not None:
+            return round(self.buffer.report_delay * 1000)
+        digest = hashlib.sha256(self.jid.encode()).digest()
+        return int.from_bytes(digest[:4]) % (int(MAX_REPORT_DELAY * 1000) + 1)
 
     @property
     def collector_domain(self) -> str:

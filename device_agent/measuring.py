@@ -11,8 +11,8 @@ import structlog
 from device_agent.clock import Clock
 from device_agent.config import ConfigError
 from device_agent.drivers.base import Driver, Sample, failed
-from device_agent.points import BoundPoint, take
-from iec61850_model.tree import Tree
+from device_agent.points import BoundPoint, taken
+from iec61850_model.tree import Tree, Update
 
 log = structlog.get_logger()
 
@@ -67,12 +67,17 @@ class Measuring:
         points = self._points[driver]
         samples = await self._read(driver, sorted({bound.point.source.name for bound in points}))
         time_quality = self._clock.moment().timestamp.quality
+        updates: list[Update] = []
         for bound in points:
-            reason = take(self._tree, bound, samples[bound.point.source.name], time_quality)
+            update, reason = taken(self._tree, bound, samples[bound.point.source.name], time_quality)
+            if update is not None:
+                updates.append(update)
             if reason:
                 self.failing[str(bound.reference)] = reason
             else:
                 self.failing.pop(str(bound.reference), None)
+        # What was measured together is told together: one moment, one report.
+        self._tree.update_all(updates)
 
     async def _read(self, driver: str, names: Sequence[str]) -> dict[str, Sample]:
         """One sample for each name, whatever the driver does."""

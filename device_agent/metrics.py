@@ -22,6 +22,8 @@ class Counts:
     """PDUs asked, by ``served`` or ``malformed``."""
     controls: Counter[str] = field(default_factory=Counter)
     """Commands, by ``done`` or the AddCause of the refusal."""
+    reports: int = 0
+    """Reports sent; a segment counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class Snapshot:
     synchronized: bool
     failing: int
     associations: int
+    waiting: float
+    """Part of the room for the collector's reports that is taken by those never sent, 0..1."""
+    unstored: int
+    """Entries of reports and logs that could not be kept since the start."""
     counts: Counts
 
 
@@ -54,6 +60,15 @@ class BoxCollector(Collector):
         )
         yield GaugeMetricFamily("box_failing", "wired data objects without a usable value", value=now.failing)
         yield GaugeMetricFamily("box_associations", "associations of clients", value=now.associations)
+        yield GaugeMetricFamily(
+            "box_reports_waiting",
+            "part of the collector's buffer that is taken by reports never sent, 0 to 1",
+            value=now.waiting,
+        )
+        yield CounterMetricFamily("box_reports", "reports sent", value=now.counts.reports)
+        yield CounterMetricFamily(
+            "box_entries_lost", "entries of reports and logs that could not be kept", value=now.unstored
+        )
         requests = CounterMetricFamily("box_requests", "PDUs asked, by what they were", labels=["kind"])
         for kind, count in sorted(now.counts.requests.items()):
             requests.add_metric([kind], count)

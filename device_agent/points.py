@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from device_agent.config import ConfigError, Point
 from device_agent.drivers.base import Health, Sample
 from iec61850_model.reference import InvalidReference, Reference
-from iec61850_model.tree import Branch, NoSuchNode, Tree
+from iec61850_model.tree import Branch, NoSuchNode, Tree, Update
 from iec61850_model.types import BasicType, Value
 from iec61850_model.values import GOOD, FunctionalConstraint, Quality, Timestamp, Validity
 
@@ -110,11 +110,11 @@ def _counter_unit(tree: Tree, reference: Reference) -> float:
     return float(leaf.value) if leaf and isinstance(leaf.value, float) and leaf.value > 0 else 1.0
 
 
-def take(tree: Tree, bound: BoundPoint, sample: Sample, time_quality: int) -> str:
-    """Put a sample into the model as one update of value, quality and time.
+def taken(tree: Tree, bound: BoundPoint, sample: Sample, time_quality: int) -> tuple[Update | None, str]:
+    """What a sample makes of its data object: one update of value, quality and time, None if there is none.
 
     A measurand's time is that of its measurement; a status, and what cannot be measured, keeps the time of
-    its last change (7-3, 6.2.2). Returns why there is no usable value, and nothing if there is one.
+    its last change (7-3, 6.2.2). Also says why there is no usable value, and nothing if there is one.
     """
     quality, reason = QUALITIES[sample.health], sample.reason
     try:
@@ -123,6 +123,7 @@ def take(tree: Tree, bound: BoundPoint, sample: Sample, time_quality: int) -> st
         value, quality, reason = None, QUALITIES[Health.OUT_OF_RANGE], str(error)
     old_value, old_quality, _ = tree.read(bound.reference)
     unchanged = old_quality == quality and (value is None or old_value == value)
+    update = None
     if not unchanged or (value is not None and bound.type.tag == "floating-point"):
-        tree.update(bound.reference, value, quality, Timestamp.from_unix(sample.time, time_quality))
-    return (reason or sample.health.value) if quality.validity is Validity.INVALID else ""
+        update = Update(bound.reference, value, quality, Timestamp.from_unix(sample.time, time_quality))
+    return update, (reason or sample.health.value) if quality.validity is Validity.INVALID else ""

@@ -21,6 +21,8 @@ PAGE_ROOM = PAGE_OCTETS - 8
 """Octets of a page for rows."""
 BATCH = 32
 """A buffer without room gives up a 32nd of it at once, so that not every entry costs a deletion."""
+SENT_STEP = 32
+"""Entries after which the disk is told up to where they were sent: it costs a page, for an alarm."""
 NONE_LOST = -1
 """In the table, where 0 says that everything was lost that was in a damaged file."""
 
@@ -41,11 +43,14 @@ class StoredBuffer:
     def __init__(self, file: BufferFile, name: str) -> None:
         self._file = file
         self._name = name
-        self._content = ""
+        self._content: str | None = None
+        """What the entries are of; None before anybody said or read it."""
         self._generation = 0
         self._table = ""
         self._counter = 0
         self._lost = NONE_LOST
+        self._sent = self._stored_sent = 0
+        """Counter up to which entries were sent: what is known, and what the disk knows."""
         self._to_clear = False
         """The disk refused to clear: entries up to ``_cleared`` do not count, and go with the next append."""
         self._cleared = 0
@@ -59,10 +64,10 @@ class StoredBuffer:
     def begin(self, content: str) -> None:
         """Say what the entries from here on are of; those of another content are forgotten."""
         self._look()
-        if content != self._content:
+        before, self._content = self._content, content
+        if self._table and content != before:
             if self._last_counter():
-                log.warning("entries of another data set are forgotten", buffer=self._name)
-            self._content = content
+                self._log_forgotten()
             self.clear()
 
     def append(self, time: float, members: Sequence[Member]) -> Entry:
@@ -148,11 +153,17 @@ class StoredBuffer:
 
     # --- how full ---------------------------------------------------------------------------------
 
-    def filled(self, number: int = 0) -> float:
-        """The part of this buffer's room that the entries above ``number`` take, 0..1."""
+    def note_sent(self, number: int) -> None:
+        """Entries up to ``number`` have been sent to their reader."""
+        self._look()
+        self._sent = max(self._sent, min(self._above(number), self._counter))
+
+    @property
+    def waiting(self) -> float:
+        """The part of this buffer's room that is taken by entries never sent: 0..1, rarely a little more."""
         self._look()
         sql = self._sql("SELECT sum FROM entries WHERE counter <= ? ORDER BY counter DESC LIMIT 1")
-        rows = self._rows(sql, self._above(number))
+        rows = self._rows(sql, max(self._sent, self._cleared))
         return (self._end - (rows[0][0] if rows else self._begin)) / self._file.share
 
     # --- the table --------------------------------------------------------------------------------
@@ -183,20 +194,30 @@ class StoredBuffer:
                 self._generation = self._file.generation
 
     def _load(self, db: Connection) -> None:
-        find = "SELECT id, content, counter, lost FROM blocks WHERE name = ?"
+        find = "SELECT id, content, counter, lost, sent FROM blocks WHERE name = ?"
         if db.execute(find, (self._name,)).fetchone() is None:
             self._make_table(db)
-        id_, self._content, self._counter, self._lost = db.execute(find, (self._name,)).fetchone()
+        id_, content, self._counter, self._lost, self._sent = db.execute(find, (self._name,)).fetchone()
+        self._stored_sent = self._sent
         self._table = f"entries_{id_}"
         newest = db.execute(self._sql("SELECT max(counter) FROM entries")).fetchone()[0]
         self._counter = max(self._counter, newest or 0)
+        if self._content is None:
+            self._content = content
+        elif self._content != content:
+            self._log_forgotten()
+            self._lost = NONE_LOST
+            self._delete_cleared(db)
         self._measure(db)
         self._file.count_blocks(db)
+
+    def _log_forgotten(self) -> None:
+        log.warning("entries of another data set are forgotten", buffer=self._name)
 
     def _make_table(self, db: Connection) -> None:
         lost = 0 if self._file.replaced else NONE_LOST
         sql = "INSERT INTO blocks (name, content, lost) VALUES (?, ?, ?)"
-        id_ = db.execute(sql, (self._name, self._content, lost)).lastrowid
+        id_ = db.execute(sql, (self._name, self._content or "", lost)).lastrowid
         db.execute(
             f"CREATE TABLE entries_{id_} (counter INTEGER PRIMARY KEY, time REAL NOT NULL,"
             " sum INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -224,7 +245,12 @@ class StoredBuffer:
                 begin, lost = self._make_room(db, end)
             sql = self._sql("INSERT INTO entries (counter, time, sum, body) VALUES (?, ?, ?, ?)")
             db.execute(sql, (self._counter, time, end, octets))
+            sent = self._stored_sent
+            if self._sent - sent >= SENT_STEP:
+                sent = self._sent
+                db.execute("UPDATE blocks SET sent = ? WHERE name = ?", (sent, self._name))
         self._begin, self._end, self._lost, self._to_clear = begin, end, lost, False
+        self._stored_sent = sent
 
     def _last_counter(self) -> int:
         rows = self._rows(self._sql("SELECT max(counter) FROM entries WHERE counter > ?"), self._cleared)

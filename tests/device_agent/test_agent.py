@@ -17,8 +17,8 @@ from fake_driver import MEASURED_AT, FakeDriver, Monotonic
 from prometheus_client import generate_latest
 
 from device_agent import agent as agent_module
-from device_agent import guarded_relay, measuring
-from device_agent.agent import Agent
+from device_agent import guarded_relay, measuring, switching
+from device_agent.agent import Agent, make_buffers
 from device_agent.config import BoxConfig, ConfigError
 from device_agent.drivers import DriverStartError, Health, OutputError, Sample
 from device_agent.metrics import registry_of
@@ -53,6 +53,10 @@ class NoLink:
     def __init__(self, *_arguments: object) -> None:
         self.online = False
         self.running = False
+        self.sent: list[Payload] = []
+
+    def send(self, _peer: str, payload: Payload) -> None:
+        self.sent.append(payload)
 
     def start(self) -> None:
         self.running = self.online = True
@@ -83,12 +87,13 @@ class Box:
         path = folder / "box.yaml"
         path.write_text(yaml.safe_dump(config | changes))
         self.config = BoxConfig.load(path)
+        self.buffers = make_buffers(self.config)
         self.client = Client(self)
         self.link: NoLink | None = None
         self.last_answer: list[Payload] = []
 
     def make(self) -> Agent:
-        self.agent = Agent(self.config)
+        self.agent = Agent(self.config, self.buffers)
         return self.agent
 
     # --- Transport of the client
@@ -96,7 +101,7 @@ class Box:
     async def request(self, peer: str, payload: Payload) -> Payload:
         xml = encode_payload(payload)
         async with asyncio.timeout(PATIENCE):
-            answers = await self.agent.request(PEER, decode_payload(parse(xml)), len(xml))
+            answers = await self.agent._serving.request(PEER, decode_payload(parse(xml)), len(xml))
         self.last_answer = [decode_payload(parse(encode_payload(one))) for one in answers]
         for ahead in self.last_answer[:-1]:
             self.client.receive(peer, ahead)
@@ -123,6 +128,7 @@ class Box:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Agent]:
+        self.buffers.open()
         agent = self.make()
         task = asyncio.create_task(agent.run())
         try:
@@ -136,6 +142,7 @@ class Box:
                 task.cancel()
                 await asyncio.wait({task}, timeout=PATIENCE)
             assert task.done(), "the box does not end"
+            self.buffers.close()
 
 
 @pytest.fixture
@@ -147,7 +154,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) ->
     made = Box(tmp_path, **changes)
     monkeypatch.setattr(agent_module, "make_driver", lambda kind, _rest, _clock: made.drivers[kind])
     monkeypatch.setattr(agent_module, "Link", NoLink)
-    monkeypatch.setattr(agent_module, "RELAY_TICK", 0.02)
+    monkeypatch.setattr(switching, "RELAY_TICK", 0.02)
     monkeypatch.setattr(agent_module, "HOUSEKEEPING", 0.02)
     return made
 
@@ -314,7 +321,7 @@ async def test_a_refusal_that_changed_nothing_leaves_the_status_as_it_was(
     async with box.running() as agent:
         await box.operate(EVU, True)
         before = box.shown(EVU)
-        process = agent._processes[Reference.parse(EVU)]
+        process = agent._switching.processes[Reference.parse(EVU)]
 
         async def refuse(value: object) -> AddCause:
             return AddCause.BLOCKED_BY_PROCESS
@@ -406,7 +413,7 @@ async def test_a_setting_that_cannot_be_kept_is_an_alarm(box: Box) -> None:
 
 async def test_a_request_that_is_no_pdu_is_rejected(box: Box) -> None:
     async with box.running() as agent:
-        (answer,) = await agent.request(PEER, MalformedPdu("nonsense"), 10)
+        (answer,) = await agent._serving.request(PEER, MalformedPdu("nonsense"), 10)
         assert type(answer.pdu).__name__ == "Reject"
 
 
@@ -416,7 +423,7 @@ async def test_what_the_box_tells_prometheus(box: Box) -> None:
 
     async with box.running():
         await box.operate(EVU, True)
-        await box.agent.request(PEER, MalformedPdu("not a PDU"), 10)
+        await box.agent._serving.request(PEER, MalformedPdu("not a PDU"), 10)
         lines = told()
     assert "box_link_up 1.0" in lines
     assert "box_clock_synchronized 1.0" in lines
@@ -492,7 +499,7 @@ async def test_a_mistake_of_the_box_itself_ends_safe(box: Box, monkeypatch: pyte
         raise ZeroDivisionError
 
     monkeypatch.setattr(agent._server, "tick", mistake)
-    agent._due.set()
+    agent._serving._due.set()
     with pytest.raises(ExceptionGroup):
         await asyncio.wait_for(task, PATIENCE)
     assert pins(box) == [False] * 4
@@ -527,7 +534,7 @@ async def test_an_end_that_comes_together_with_a_request_is_an_end(box: Box) -> 
     task = asyncio.create_task(agent.run())
     await box.until(lambda: agent._link.online)
     await box.operate(EVU, True)
-    agent._due.set()  # what a request does
+    agent._serving._due.set()  # what a request does
     task.cancel()
     await asyncio.wait({task}, timeout=PATIENCE)
     assert task.cancelled()

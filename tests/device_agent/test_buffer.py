@@ -22,7 +22,7 @@ from device_agent import buffer_file
 from device_agent.buffer import Buffers
 from device_agent.buffer_file import WAL_OCTETS
 from device_agent.entry_codec import encode
-from device_agent.stored_buffer import BATCH, StoredBuffer, octets_of_row
+from device_agent.stored_buffer import BATCH, SENT_STEP, StoredBuffer, octets_of_row
 from iec61850_model.mms.pdu import Data
 from iec61850_model.server.buffer import EPOCH_SHIFT, Entry, Member
 from iec61850_model.server.memory_buffer import MemoryBuffer
@@ -153,20 +153,34 @@ def test_entries_of_another_data_set_are_forgotten_with_a_word_in_the_log(disk: 
     assert buffer.after(0, 9) == [after]
 
 
+def test_what_it_is_of_may_be_said_before_the_file_is_there(disk: Disk) -> None:
+    buffer = disk.open()
+    buffer.begin("power, voltage")
+    entry = buffer.append(NOW, members(1))
+    disk.close()
+    for content, kept in (("power, voltage", [entry]), ("power, current", []), ("power, voltage", [])):
+        buffers = Buffers(disk.path, ROOM, lambda: NOW)
+        buffer = buffers.of(AVG)
+        buffer.begin(content)
+        buffers.open()
+        assert (buffer.after(0, 9), buffer.last) == (kept, kept[-1] if kept else None)
+        buffers.close()
+
+
 def test_the_newest_entry_can_be_replaced(disk: Disk) -> None:
     buffer = disk.open()
     entries = [buffer.append(NOW + step, members(step)) for step in range(3)]
-    filled = buffer.filled()
+    filled = buffer.waiting
     more = Entry(entries[2].number, entries[2].time, tuple(members(7, count=40)))
     buffer.replace(more)
     assert (buffer.last, buffer.after(0, 9)) == (more, [*entries[:2], more])
-    assert buffer.filled() > filled
+    assert buffer.waiting > filled
     with pytest.raises(ValueError, match="not the newest"):
         buffer.replace(entries[1])
-    filled = buffer.filled()
+    filled = buffer.waiting
     buffer = disk.open()
     assert buffer.after(0, 9) == [*entries[:2], more]
-    assert buffer.filled() == filled
+    assert buffer.waiting == filled
     assert buffer.append(NOW, members(1)).number == more.number + 1
 
 
@@ -174,13 +188,13 @@ def test_what_the_model_has_no_more_is_forgotten_and_gives_its_room_back(disk: D
     entry = disk.open().append(NOW, members(1))
     disk.buffers.of(OTHER).append(NOW, members(1))
     buffer = disk.open()
-    filled = buffer.filled()
+    filled = buffer.waiting
     with capture_logs() as logs:
         disk.buffers.forget_others()
     assert [(one["event"], one["buffer"]) for one in logs] == [
         ("the model has this no more: its entries are forgotten", OTHER)
     ]
-    assert buffer.filled() == pytest.approx(filled / 2)
+    assert buffer.waiting == pytest.approx(filled / 2)
     assert disk.open().after(0, 9) == [entry]
     assert disk.buffers.of(OTHER).after(0, 9) == []
 
@@ -246,7 +260,7 @@ def test_without_room_the_oldest_go_in_batches_and_it_is_remembered(tmp_path: Pa
     disk = small(tmp_path, 2 * BATCH)
     buffer = disk.open()
     entries = [buffer.append(NOW, members(step)) for step in range(2 * BATCH)]
-    assert (buffer.filled(), buffer.lost) == (1.0, 0)
+    assert (buffer.waiting, buffer.lost) == (1.0, 0)
     with capture_logs() as logs:
         entries.append(buffer.append(NOW, members(-1)))
     assert [one["event"] for one in logs] == ["no more room: the oldest entries go"]
@@ -256,12 +270,12 @@ def test_without_room_the_oldest_go_in_batches_and_it_is_remembered(tmp_path: Pa
     assert (buffer.lost, buffer.first) == (entries[2].number, entries[3])
     for step in range(500):
         entries.append(buffer.append(NOW, members(step)))
-        assert buffer.filled() <= 1
+        assert buffer.waiting <= 1
     kept = buffer.after(0, 1000)
     assert kept == entries[-len(kept) :] and len(kept) > 2 * BATCH - 5
     assert buffer.lost == entries[-len(kept) - 1].number
     buffer.clear()
-    assert (buffer.lost, buffer.filled()) == (0, 0)
+    assert (buffer.lost, buffer.waiting) == (0, 0)
     assert disk.open().lost == 0
     disk.close()
 
@@ -278,14 +292,34 @@ def test_an_entry_larger_than_all_the_room_is_kept_alone(tmp_path: Path) -> None
     disk.close()
 
 
-def test_how_full_it_is_with_what_was_not_fetched_yet(tmp_path: Path) -> None:
-    disk = small(tmp_path, 10)
+def test_how_full_it_is_of_what_was_never_sent(tmp_path: Path) -> None:
+    disk = small(tmp_path, 100)
     buffer = disk.open()
-    entries = [buffer.append(NOW, members(step)) for step in range(4)]
-    assert buffer.filled() == pytest.approx(0.4)
-    assert buffer.filled(entries[0].number) == pytest.approx(0.3)
-    assert buffer.filled(entries[3].number) == 0
-    assert disk.open().filled(entries[2].number) == pytest.approx(0.1)
+    entries = [buffer.append(NOW, members(step)) for step in range(SENT_STEP + 10)]
+    assert buffer.waiting == pytest.approx(0.42)
+    buffer.note_sent(entries[9].number)
+    assert buffer.waiting == pytest.approx(0.32)
+    buffer.note_sent(entries[4].number)
+    assert buffer.waiting == pytest.approx(0.32), (
+        "what was sent once is not waiting, even if it is asked again"
+    )
+    buffer.note_sent(entries[SENT_STEP + 4].number)
+    assert buffer.waiting == pytest.approx(0.05)
+    entries.append(buffer.append(NOW, members(1)))
+    assert buffer.waiting == pytest.approx(0.06)
+    buffer = disk.open()
+    assert buffer.waiting == pytest.approx(0.06), "known after a restart, too"
+    buffer.note_sent(entries[-1].number)
+    assert buffer.waiting == 0
+    buffer.append(NOW, members(1))
+    assert disk.open().waiting == pytest.approx(0.07), "roughly"
+    buffer = disk.open()
+    buffer.note_sent(2**64 - 1)
+    assert buffer.waiting == 0
+    buffer.append(NOW, members(1))
+    assert buffer.waiting == pytest.approx(0.01), (
+        "a number that was never given says nothing of those to come"
+    )
     disk.close()
 
 
@@ -457,7 +491,7 @@ def test_a_file_that_cannot_be_made_is_tried_again(disk: Disk) -> None:
     with capture_logs() as logs:
         buffer = disk.open()
         assert (buffer.first, buffer.last, buffer.lost, buffer.after(0, 9)) == (None, None, 0, [])
-        assert buffer.filled() == 0
+        assert buffer.waiting == 0
         buffer.clear()
         for _ in range(2):
             with pytest.raises(OSError, match="buffer"):

@@ -96,6 +96,11 @@ def test_three_kinds_of_output(tmp_path: Path) -> None:
         ({"server": {"port": 5222}}, ["server: host: is missing"]),
         ({"log_level": "loud"}, ["log_level: ", "'debug'"]),
         ({"settings_file": "no/such/folder/s.json"}, ["settings_file: make the folder"]),
+        ({"buffer": {"file": "no/such/folder/b.db"}}, ["buffer: file: make the folder"]),
+        ({"buffer": {"megabytes": 49}}, ["buffer: megabytes: ", "50"]),
+        ({"buffer": {"report_delay": 241}}, ["buffer: report_delay: ", "240"]),
+        ({"buffer": {"report_delay": -1}}, ["buffer: report_delay: ", "0"]),
+        ({"buffer": {"size": 1}}, ["buffer: size: there is no such key"]),
         ({"points": {"MET/MMXU1.TotW": "power"}}, ["points: MET/MMXU1.TotW: source: ", "driver.name"]),
         ({"points": {"MET/MMXU1.TotW": 3}}, ["points: MET/MMXU1.TotW: keys with values"]),
         ({"points": {"MET/MMXU1.TotW": {"source": 3}}}, ["MET/MMXU1.TotW: source: write driver.name"]),
@@ -138,6 +143,27 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
     lines = refusal(written(tmp_path, hub="a@b", sample_every=0, jdi=1)).splitlines()
     assert len(lines) == 3
     assert all(line.startswith(str(tmp_path)) for line in lines)
+
+
+def test_each_box_has_a_delay_of_its_own_for_the_collector(tmp_path: Path) -> None:
+    delays = [
+        BoxConfig.load(written(tmp_path, jid=f"box{n}@boxes.example.org")).report_delay_ms for n in range(200)
+    ]
+    again = BoxConfig.load(written(tmp_path, jid="box7@boxes.example.org")).report_delay_ms
+    assert again == delays[7]
+    assert all(0 <= delay <= 240_000 for delay in delays)
+    for third in range(3):
+        within = [delay for delay in delays if third * 80_000 <= delay < (third + 1) * 80_000]
+        assert len(within) > 40, "spread over the time"
+    given = written(tmp_path, buffer={"report_delay": 1.5})
+    assert BoxConfig.load(given).report_delay_ms == 1500
+
+
+def test_where_reports_are_kept(tmp_path: Path) -> None:
+    assert BoxConfig.load(written(tmp_path)).buffer.file == tmp_path / "buffer.db"
+    (tmp_path / "state").mkdir()
+    config = BoxConfig.load(written(tmp_path, buffer={"file": "state/b.db", "megabytes": 60}))
+    assert (config.buffer.file, config.buffer.megabytes) == (tmp_path / "state" / "b.db", 60)
 
 
 def test_each_missing_key_is_named(tmp_path: Path) -> None:

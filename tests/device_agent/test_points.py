@@ -10,7 +10,7 @@ import pytest
 
 from device_agent.config import ConfigError, Point
 from device_agent.drivers import Health, Sample
-from device_agent.points import bind, take
+from device_agent.points import bind, taken
 from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
 from iec61850_model.tree import Tree
@@ -50,7 +50,9 @@ class Wire:
     def take(
         self, value: Any, time: float = T0, health: Health = Health.GOOD, time_quality: int = ACCURACY_1_MS
     ) -> str:
-        return take(self.tree, self.bound, Sample(value, health, time, "why"), time_quality)
+        update, reason = taken(self.tree, self.bound, Sample(value, health, time, "why"), time_quality)
+        self.tree.update_all([update] if update is not None else [])
+        return reason
 
     @property
     def shown(self) -> tuple[Any, Quality, float]:
@@ -144,7 +146,8 @@ def test_every_health_has_a_quality_and_only_good_is_good(tree: Tree) -> None:
 
 def test_a_failure_without_a_reason_is_still_a_failure(tree: Tree) -> None:
     wire = Wire(tree, POWER)
-    assert take(tree, wire.bound, Sample(None, Health.FAILED, T0), ACCURACY_1_MS) != ""
+    _, reason = taken(tree, wire.bound, Sample(None, Health.FAILED, T0), ACCURACY_1_MS)
+    assert reason != ""
 
 
 def test_what_is_not_wired_is_invalid_in_the_model(tree: Tree) -> None:
