@@ -44,10 +44,9 @@ LAST_REST = 600.0
 """Longest such time."""
 ASK_AGAIN = 600.0
 """Seconds between two questions to a box that is not there: its own word may have been lost."""
-MIN_SILENCE = 30.0
-"""Shortest silence, in seconds, after which a box is asked whether its reports are still enabled."""
-LATE = 1.1
-"""A report is late after so many intervals."""
+KEEP_EVERY = 240.0
+"""Seconds after the last request until a box is asked whether its reports are enabled: it ends an association
+300 s after the last request (DESIGN section 3)."""
 MAX_RESYNCS = 3
 """Times in a row that a box is asked again without one report that fits; then it rests."""
 SQ_NUMS = 1 << 16
@@ -198,7 +197,7 @@ class Collecting:
                 self._expected, self._first = 0, True
                 return self._ask(Request.ENABLE)
             case Request.ENABLE, Done():
-                self._to(Stage.LIVE, self._earlier(now + self._silence, now))
+                self._to(Stage.LIVE, self._earlier(now + KEEP_EVERY, now))
                 return [Note("enabled")]
         return self._fail(f"{self._request}: not an answer to it", now)
 
@@ -244,8 +243,6 @@ class Collecting:
             return self._resync(report, now)
         self._resyncs = 0
         self._rest = FIRST_REST
-        if not enabling:
-            self.due = self._earlier(now + self._silence, now)
         self._before, self.position = self.position, report.entry_id
         return [self._take(report, self._layout, report.entry_id, now)]
 
@@ -303,10 +300,6 @@ class Collecting:
 
     # --- time, and the end --------------------------------------------------------------------------
 
-    @property
-    def _silence(self) -> float:
-        return max(MIN_SILENCE, LATE * self.period)
-
     def tick(self, now: float) -> list[Effect]:
         """``due`` has come, or not yet."""
         if self.due is None or self.due > now:
@@ -334,7 +327,7 @@ class Collecting:
     def _checked(self, outcome: Outcome, now: float) -> list[Effect]:
         self._checking = False
         if isinstance(outcome, Block) and outcome.enabled:
-            self.due = self._earlier(now + self._silence, now)
+            self.due = self._earlier(now + KEEP_EVERY, now)
             return []
         reason = outcome.reason if isinstance(outcome, Failed) else "its reports are not enabled any more"
         self._attempt += 1

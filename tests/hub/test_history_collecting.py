@@ -10,6 +10,7 @@ from hub.history.collecting import (
     ASK_AGAIN,
     EVERYTHING,
     FIRST_REST,
+    KEEP_EVERY,
     LAST_REST,
     MAX_RESYNCS,
     Collecting,
@@ -360,13 +361,14 @@ def test_a_box_that_says_again_that_it_is_there_is_asked_whether_its_reports_are
     assert talk.answer(BLOCK) == ["abort", "queue"]
 
 
-def test_a_box_that_is_silent_too_long_is_asked() -> None:
+def test_a_box_is_asked_before_its_association_ends_even_if_it_reports() -> None:
     talk = live()
-    talk.report(report(1, 0))
-    assert talk.later(329) == []
-    assert talk.report(report(2, 1)) == ["take 2"]
-    assert talk.later(329) == []
-    assert talk.later(1.5) == [Request.CHECK]
+    assert talk.later(KEEP_EVERY - 1) == []
+    assert talk.report(report(1, 0)) == ["take 1"]
+    assert talk.later(1) == [Request.CHECK]
+    assert talk.later(KEEP_EVERY) == []  # one question at a time
+    assert talk.answer(Block(True, "AVG/LLN0$dsAvg", 1, OPT_FLDS)) == []
+    assert talk.later(KEEP_EVERY) == [Request.CHECK]
     assert talk.answer(Failed("no answer within 20 s")) == ["abort", "queue"]
 
 
