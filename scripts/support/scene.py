@@ -210,9 +210,10 @@ class Scene:
 
     def start_box(
         self, number: int, drivers: Mapping[str, Any], points: Mapping[str, str], outputs: Mapping[str, Any],
-        *, port: int | None = None,
+        *, port: int | None = None, more: Mapping[str, Any] | None = None,
     ) -> Program:  # fmt: skip
-        """Start a box with an account of its own; ``port``: of a proxy before the server."""
+        """Start a box with an account of its own; ``port``: of a proxy before the server; ``more``: other
+        keys of box.yaml."""
         jid = box_jid(number)
         if jid not in self.passwords:
             self.register(jid)
@@ -233,7 +234,8 @@ class Scene:
                     "drivers": dict(drivers),
                     "points": dict(points),
                     "outputs": dict(outputs),
-                },
+                }
+                | dict(more or {}),
                 sort_keys=False,
             )
         )
