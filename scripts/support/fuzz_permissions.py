@@ -10,19 +10,25 @@ from iec61850_model.mms.pdu import (
     ConcludeRequest,
     ConfirmedRequest,
     Data,
+    DefineNamedVariableListRequest,
+    DeleteNamedVariableListRequest,
+    GetNamedVariableListAttributesRequest,
     GetNameListRequest,
     GetVariableAccessAttributesRequest,
     InitiateRequest,
     ObjectName,
     Pdu,
+    ReadJournalRequest,
     ReadRequest,
     VariableList,
+    VariableListName,
     WriteRequest,
 )
 from iec61850_model.values import Timestamp
 
-READABLE = ("ST", "MX", "CF", "DC", "EX", "SP", "SG")
-SETTABLE = ("SP", "CF", "SV", "BL", "SE")
+REPORT_BLOCKS = ("BR", "RP")
+READABLE = ("ST", "MX", "CF", "DC", "EX", "SP", "SG", "LG", *REPORT_BLOCKS)
+SETTABLE = ("SP", "CF", "SV", "BL", "SE", "LG")
 
 
 def permitted(pdu: Pdu, grants: Sequence[Grant]) -> bool:
@@ -43,7 +49,39 @@ def permitted(pdu: Pdu, grants: Sequence[Grant]) -> bool:
         case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
             pairs = zip(names, data, strict=False)
             return len(names) == len(data) and all(_may_write(*pair, grants) for pair in pairs)
+        case ConfirmedRequest(_, WriteRequest(VariableListName(), _)):
+            return _without_scope(Right.SETTINGS, grants)
+        case ConfirmedRequest(
+            _,
+            ReadRequest(VariableListName(name))
+            | GetNamedVariableListAttributesRequest(name)
+            | ReadJournalRequest(name),
+        ):
+            return _may_use_list(name, grants)
+        case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
+            return _may_keep_list(name, grants) and all(_may_read(member, grants) for member in members)
+        case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
+            return all(_may_keep_list(name, grants) for name in names)
     return False
+
+
+def _may_use_list(name: ObjectName, grants: Sequence[Grant]) -> bool:
+    """A data set or log of the model passes by its own name, one of the association by the right to read."""
+    if name.aa_specific:
+        return any(Right.READ in one.rights for one in grants)
+    path = _path(name)
+    return len(path) == 3 and all(path) and _covered(Right.READ, [*path[:2], "", path[2]], grants)
+
+
+def _may_keep_list(name: ObjectName, grants: Sequence[Grant]) -> bool:
+    """Who makes or deletes what others see is bound to no scope."""
+    if not name.aa_specific:
+        return _may_use_list(name, grants) and _without_scope(Right.READ, grants)
+    return _may_use_list(name, grants)
+
+
+def _without_scope(right: Right, grants: Sequence[Grant]) -> bool:
+    return any(right in one.rights and not one.scope for one in grants)
 
 
 def _path(name: ObjectName) -> list[str]:
@@ -64,6 +102,8 @@ def _may_write(name: ObjectName, value: Data, grants: Sequence[Grant]) -> bool:
     path = _path(name)
     if len(path) < 3 or path[0] == "SCH":
         return False
+    if path[2] in REPORT_BLOCKS:
+        return _covered(Right.READ, path, grants) and _may_set_block(path[3:], value, grants)
     if path[2] != "CO":
         return path[2] in SETTABLE and _covered(Right.SETTINGS, path, grants)
     if path[-1] not in ("Oper", "SBOw", "Cancel"):
@@ -75,6 +115,18 @@ def _may_write(name: ObjectName, value: Data, grants: Sequence[Grant]) -> bool:
     later = at.unix if isinstance(at, Timestamp) and path[-1] != "Cancel" else 0.0
     until = [one for one in grants if one.until is None or later < one.until]
     return _covered(Right.CONTROL, path[:-1], until)
+
+
+def _may_set_block(below: Sequence[str], value: Data, grants: Sequence[Grant]) -> bool:
+    """A block of reports is set attribute by attribute; whoever chooses its data set may read that."""
+    if len(below) != 2:
+        return _without_scope(Right.READ, grants)
+    if below[1] != "DatSet" or value.value == "":
+        return True
+    text = str(value.value)
+    domain, _, item = text.partition("/")
+    own = text.startswith("@")
+    return _may_use_list(ObjectName(text, aa_specific=True) if own else ObjectName(item, domain), grants)
 
 
 def _covered(right: Right, path: Sequence[str], grants: Sequence[Grant]) -> bool:

@@ -15,12 +15,19 @@ from iec61850_model.mms.pdu import (
     ConfirmedResponse,
     Data,
     DataAccessError,
+    DefineNamedVariableListRequest,
+    DefineNamedVariableListResponse,
+    DeleteNamedVariableListRequest,
+    DeleteNamedVariableListResponse,
+    GetNamedVariableListAttributesRequest,
+    GetNamedVariableListAttributesResponse,
     GetNameListRequest,
     GetNameListResponse,
     GetVariableAccessAttributesRequest,
     GetVariableAccessAttributesResponse,
     InformationReport,
     InitiateRequest,
+    JournalEntry,
     MmsError,
     ObjectClass,
     ObjectName,
@@ -28,10 +35,13 @@ from iec61850_model.mms.pdu import (
     Payload,
     Pdu,
     Primitive,
+    ReadJournalRequest,
+    ReadJournalResponse,
     ReadRequest,
     ReadResponse,
     Reject,
     RejectReason,
+    RequestService,
     Structure,
     Unconfirmed,
     VariableList,
@@ -41,8 +51,8 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.mms.pdu import ErrorClass as Class
 from iec61850_model.mms.xer import encode_payload
-from iec61850_model.scl import read_scl
-from iec61850_model.tree import Tree
+from iec61850_model.scl import Model, read_model
+from iec61850_model.server import Server
 from iec61850_model.values import EntryTime, Timestamp
 from support.fuzz_case import REPOSITORY
 
@@ -64,6 +74,40 @@ ODD_NAMES = (
     *("HP/HcFCSD1$SP$Crv$crvPts$0", "HP/HcFCSD1$SP$Crv$crvPts", "HP/HcFCSD1$SP$Crv$numPts", "HP/a b"),
     *("@mine", "RPT", "/RPT", "HP/" + "A" * 64, "HP/" + "A$" * 60 + "A", "A" * 64 + "/LLN0", "hist/LLN0"),
 )
+DATA_SETS = (
+    *(
+        "MET/LLN0$dsMeas",
+        "LD0/LLN0$dsStat",
+        "AVG/LLN0$dsAvg",
+        "MET/LLN0$dsMine",
+        "HP/LLN0$dsMine",
+        "HP/LLN0$",
+    ),
+    *("@mine", "@other", "mine", "/RPT"),
+)
+BLOCKS = (
+    *("LD0/LLN0$BR$brcbStat01", "LD0/LLN0$RP$urcbStat01", "MET/LLN0$BR$brcbMeas01", "MET/LLN0$RP$urcbMeas01"),
+    *("LD0/LLN0$LG$lcbStat", "MET/LLN0$RP$urcbNone01"),
+)
+ENTRY_IDS = (bytes(8), bytes.fromhex("0000000100000001"), bytes.fromhex("0000000100000002"), b"\xff" * 8)
+BLOCK_VALUES = {
+    **dict.fromkeys(
+        ("RptEna", "GI", "PurgeBuf", "Resv", "LogEna"), (Data("boolean", True), Data("boolean", False))
+    ),
+    "RptID": (Data("visible-string", ""), Data("visible-string", "mine")),
+    "DatSet": tuple(
+        Data("visible-string", text) for text in ("", "@mine", "MET/LLN0$dsMeas", "MET/LLN0$dsMine", "none")
+    ),
+    "OptFlds": tuple(Data("bit-string", bits) for bits in ("0" * 10, "1" * 10, "0111101110")),
+    "TrgOps": tuple(Data("bit-string", bits) for bits in ("0" * 6, "1" * 6, "011011")),
+    **dict.fromkeys(
+        ("BufTm", "IntgPd", "SqNum", "ConfRev"),
+        tuple(Data("unsigned", number) for number in (0, 1, 1_000, 60_000, 2**32 - 1)),
+    ),
+    "ResvTms": tuple(Data("integer", number) for number in (-1, 0, 1, 60, 32_767)),
+    "EntryID": tuple(Data("octet-string", entry_id) for entry_id in ENTRY_IDS),
+}
+"""Attributes of control blocks with values that may be meant."""
 
 
 @cache
@@ -72,15 +116,16 @@ def model() -> bytes:
     return MODEL.read_bytes()
 
 
-def fresh_tree() -> Tree:
-    """Instances of the shipped model."""
-    return read_scl(model())
+def fresh_model() -> Model:
+    """Instances, data sets and control blocks of the shipped model."""
+    return read_model(model())
 
 
 @cache
 def known_names() -> tuple[str, ...]:
-    """Every variable of the shipped model as domain/item."""
-    devices = fresh_tree().devices.values()
+    """Every variable of the shipped model as domain/item, those of its control blocks too."""
+    fresh = fresh_model()
+    devices = Server(fresh.tree, fresh.blocks).tree.devices.values()
     return tuple(f"{device.name}/{item}" for device in devices for item in device.variable_names())
 
 
@@ -114,8 +159,20 @@ def request(random: Random) -> Pdu:
     """A request, a command often enough."""
     number = random.choice((0, 1, 7, 2**32 - 1))
     match random.choices(
-        ("read", "operate", "write", "list", "type", "initiate", "conclude", "cancel"),
-        (6, 6, 4, 3, 2, 1, 1, 1),
+        (
+            "read",
+            "operate",
+            "write",
+            "block",
+            "data set",
+            "log",
+            "list",
+            "type",
+            "initiate",
+            "conclude",
+            "cancel",
+        ),
+        (6, 6, 4, 5, 4, 2, 3, 2, 1, 1, 1),
     )[0]:
         case "read":
             return ConfirmedRequest(number, ReadRequest(_access(random), random.random() < 0.1))
@@ -129,6 +186,12 @@ def request(random: Random) -> Pdu:
             count = len(access.names) if isinstance(access, VariableList) else 1
             values = tuple(value(random) for _ in range(max(0, count + random.choice((0, 0, 0, 1, -1)))))
             return ConfirmedRequest(number, WriteRequest(access, values))
+        case "block":
+            return ConfirmedRequest(number, _block_setting(random))
+        case "data set":
+            return ConfirmedRequest(number, _data_set_service(random))
+        case "log":
+            return ConfirmedRequest(number, _log_query(random))
         case "list":
             return ConfirmedRequest(number, _listing(random))
         case "type":
@@ -154,6 +217,10 @@ def answer(random: Random) -> Pdu:
             ConfirmedResponse(1, WriteResponse(outcomes)),
             ConfirmedResponse(1, GetNameListResponse(("HP", "MET"), random.random() < 0.5)),
             ConfirmedResponse(1, GetVariableAccessAttributesResponse(_type(random))),
+            ConfirmedResponse(1, GetNamedVariableListAttributesResponse((name(random),), deletable=True)),
+            ConfirmedResponse(1, DefineNamedVariableListResponse()),
+            ConfirmedResponse(1, DeleteNamedVariableListResponse(2, 1)),
+            ConfirmedResponse(1, ReadJournalResponse((_log_entry(random),), random.random() < 0.5)),
             ConfirmedError(1, MmsError(random.choice(list(Class)), random.choice((0, 1, 2, 3, 255)))),
             Reject(random.choice(list(RejectReason)), random.choice((None, 0, 5))),
             Unconfirmed(InformationReport(VariableListName(ObjectName("RPT")), results)),
@@ -188,9 +255,9 @@ def command(random: Random, target: str) -> Data:
 
 def _access(random: Random) -> VariableList | VariableListName:
     way = random.random()
-    if way < 0.05:
-        return VariableListName(name(random))
-    if way < 0.15:
+    if way < 0.1:
+        return VariableListName(_data_set(random))
+    if way < 0.2:
         large = [one for one in known_names() if one.count("$") == 1]
         return VariableList(tuple(map(_name, random.choices(large, k=random.choice((3, 20, 60))))))
     return VariableList(tuple(name(random) for _ in range(random.choice((1, 1, 1, 2, 5, 40)))))
@@ -206,6 +273,44 @@ def _name(text: str) -> ObjectName:
     if slash and domain and item:
         return ObjectName(item, domain)
     return ObjectName(text, aa_specific=text.startswith("@"))
+
+
+def _block_setting(random: Random) -> WriteRequest:
+    """One attribute of a control block, mostly with a value that may be meant."""
+    block = random.choice(BLOCKS)
+    attribute, values = random.choice(tuple(BLOCK_VALUES.items()))
+    given = random.choice(values) if random.random() < 0.9 else value(random)
+    return WriteRequest(VariableList((_name(f"{block}${attribute}"),)), (given,))
+
+
+def _data_set(random: Random) -> ObjectName:
+    return _name(random.choice(DATA_SETS)) if random.random() < 0.9 else name(random)
+
+
+def _data_set_service(random: Random) -> RequestService:
+    members = tuple(name(random) for _ in range(random.choice((1, 1, 2, 5, 40))))
+    return random.choice(
+        (
+            DefineNamedVariableListRequest(_data_set(random), members),
+            DefineNamedVariableListRequest(_data_set(random), (_name("MET/MMXU1$MX$TotW"),)),
+            GetNamedVariableListAttributesRequest(_data_set(random)),
+            DeleteNamedVariableListRequest(tuple(_data_set(random) for _ in range(random.choice((1, 1, 3))))),
+            ReadRequest(VariableListName(_data_set(random))),
+        )
+    )
+
+
+def _log_query(random: Random) -> ReadJournalRequest:
+    times = [None, EntryTime.from_unix(NOW), EntryTime.from_unix(NOW + 3_600), EntryTime(0, 0)]
+    after = random.choice((None, (EntryTime.from_unix(NOW), random.choice(ENTRY_IDS))))
+    log = _name(random.choice(("LD0/LLN0$GeneralLog", "LD0/LLN0$GeneralLog", "MET/LLN0$None", "@log")))
+    return ReadJournalRequest(log, random.choice(times), random.choice(times), after)
+
+
+def _log_entry(random: Random) -> JournalEntry:
+    return JournalEntry(
+        random.choice(ENTRY_IDS), EntryTime.from_unix(NOW), (("MET/MMXU1$MX$TotW", value(random)),)
+    )
 
 
 def _listing(random: Random) -> GetNameListRequest:

@@ -12,15 +12,16 @@ from iec61850_model.mms.carrier import Carrier, carriers
 from iec61850_model.mms.pdu import ConfirmedResponse, InitiateRequest, InitiateResponse, Payload
 from iec61850_model.mms.xer import MalformedPdu, decode_payload, encode, encode_payload, parse
 from iec61850_model.reference import Reference
+from iec61850_model.scl import Model
 from iec61850_model.server import Effect, Incoming, Moment, Reply, Send, Server, Settled, Switch
 from iec61850_model.server.associations import MAX_ASSOCIATIONS
 from iec61850_model.tree import Branch, Leaf, Node, Tree
 from iec61850_model.types import ValueRefused
-from iec61850_model.values import AddCause
+from iec61850_model.values import GOOD, AddCause
 from support.fuzz_case import Broken, Step
 from support.fuzz_codec import comparable
 from support.fuzz_mutations import damaged
-from support.fuzz_seeds import NOW, fresh_tree, seed, valid
+from support.fuzz_seeds import NOW, fresh_model, seed, valid
 
 PEERS = (
     *("agg@hub.example.org/desk1", "agg@hub.example.org/desk2", "heat@hub.example.org/" + "é" * 500),
@@ -30,8 +31,14 @@ STEPS = 25
 """Requests to one server: enough for associations, repeats and pending controls to meet."""
 LOOK_EVERY = 8
 """Requests between two looks at the whole model; there are 600 attributes."""
+MAX_TICKS = 50
+"""Ticks after one request until nothing is due; a portion of a block's backlog takes one."""
 COMMANDED = ("ST", "MX")
 """Functional constraints under which a control changes something."""
+BLOCKS = ("BR", "RP", "LG")
+"""Functional constraints of control blocks: their own state machines change them."""
+MEASURED = Reference.parse("MET/MMXU1.TotW")
+"""What changes with every request, so that there is something to report and to log."""
 MAX_DIRECT_SIZE = 65_536
 """Octets an answer without an association may have."""
 
@@ -71,15 +78,15 @@ class BoxServer:
 
 
 @cache
-def _pristine() -> Tree:
-    return fresh_tree()
+def _pristine() -> Model:
+    return fresh_model()
 
 
 class _Session:
     """One server and everything it was asked."""
 
     def __init__(self) -> None:
-        self._server = Server(copy.deepcopy(_pristine()))
+        self._server = Server(copy.deepcopy(_pristine().tree), _pristine().blocks)
         self._now = NOW
         self._asked: dict[int, str] = {}
         self._answers: Counter[int] = Counter()
@@ -90,7 +97,7 @@ class _Session:
         self._fixed = {
             at: leaf.value
             for at, leaf in self._settings.items()
-            if not leaf.writable and at[2] not in COMMANDED
+            if not leaf.writable and at[2] not in COMMANDED and at[2] not in BLOCKS
         }
 
     def feed(self, token: int, step: Step) -> None:
@@ -107,12 +114,19 @@ class _Session:
         self._size_of[token] = self._sizes.get((peer, payload.association or ""), MAX_DIRECT_SIZE)
         incoming = Incoming(peer, token, payload, len(step.octets))
         self._take(self._server.handle(incoming, moment), step.process, moment)
-        self._take(self._server.tick(moment), step.process, moment)
-        due = self._server.next_tick()
-        if due is not None and not due > self._now - 1 and not self._waiting:
-            raise Broken("tick leaves something due", f"{due} at {self._now}")
+        self._server.tree.update(MEASURED, float(token), GOOD, moment.timestamp)
+        self._tick(step.process, moment)
         if len(self._server.associations) > MAX_ASSOCIATIONS:
             raise Broken("too many associations", str(len(self._server.associations)))
+
+    def _tick(self, process: str, moment: Moment) -> None:
+        """Tick as a box does, until nothing is due: what a control switches is there to be reported."""
+        for _ in range(MAX_TICKS):
+            self._take(self._server.tick(moment), process, moment)
+            due = self._server.next_tick()
+            if due is None or due > self._now - 1 or self._waiting:
+                return
+        raise Broken("ticks leave something due", f"{due} at {self._now}")
 
     def finish(self) -> None:
         moment = Moment(self._now)
@@ -137,6 +151,10 @@ class _Session:
                     _check_encodes(payload, Carrier.MESSAGE)
                     if peer not in PEERS:
                         raise Broken("a message to nobody who asked", peer)
+                    agreed = self._sizes.get((peer, payload.association or ""), MAX_DIRECT_SIZE)
+                    size = len(encode(payload.pdu).encode())
+                    if size > agreed:
+                        raise Broken("a message above the negotiated size", f"{size} > {agreed}")
                 case Switch() as switch if process == "waits":
                     self._waiting.append(switch)
                 case Switch() as switch:

@@ -24,7 +24,7 @@ SEED = 61850
 """Of the short run: the same messages every time, so that a test that passes once passes again."""
 SHORT = 3.0
 """Seconds for each target in the short run."""
-EPISODES = {"codec": 4000, "server": 400, "router": 4000}
+EPISODES = {"codec": 8000, "server": 400, "router": 4000}
 """Episodes within which a planted mistake must be found; an episode of the server has some 15 messages."""
 
 
