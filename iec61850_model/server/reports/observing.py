@@ -94,7 +94,7 @@ class Index(Generic[_L]):
         self._known: dict[Reference, tuple[tuple[_L, int], ...]] = {}
 
     def heard(self, changes: Sequence[Change]) -> Iterator[tuple[_L, tuple[Member, ...]]]:
-        """Whom the changes of one moment concern: members in order, with their reasons and their values now."""
+        """Whom the changes of one moment concern; members in order, with reasons and the values of now."""
         reasons: dict[_L, dict[int, int]] = {}
         for change in changes:
             triggers = int(change.triggers)
