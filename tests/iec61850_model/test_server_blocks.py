@@ -36,7 +36,7 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import Reference
 from iec61850_model.server import Effect, Send, Settled
 from iec61850_model.server.associations import LEASE_SECONDS
-from iec61850_model.values import GOOD, EntryTime, Timestamp, Trigger
+from iec61850_model.values import GOOD, EntryTime, FunctionalConstraint, Timestamp, Trigger
 
 POWER = Reference.parse("MET/MMXU1.TotW")
 BUFFERED, LIVE, LOGGED = "MET/LLN0.brcb01", "MET/LLN0.urcb01", "MET/LLN0.lcb"
@@ -100,6 +100,7 @@ def values(effects: list[Effect]) -> list[tuple[str, str | None]]:
 @pytest.mark.parametrize(("block", "fc"), [(BUFFERED, "BR"), (LIVE, "RP")])
 def test_what_changes_is_due_at_once_and_goes_to_whom_enabled_it(box: Box, block: str, fc: str) -> None:
     association = enabled(box, block, fc)
+    assert box.write({f"{LOGGED}.LogEna[LG]": OFF}) == (None,)
     box.wait(0)
     assert box.server.next_tick() == NOON + LEASE_SECONDS
     measured(box, 1234.5)
@@ -194,6 +195,17 @@ def test_what_changes_is_logged_at_the_next_tick_and_read_back(box: Box) -> None
     (entry,) = answer.entries
     assert entry.time == EntryTime.from_unix(NOON + 5)
     assert entry.variables[0][1] == box.read(f"{POWER}[MX]")[0]
+
+
+def test_what_a_log_alone_observes_is_due_at_once() -> None:
+    data_set = DataSetConfig("MET", "LLN0", "dsPower", (POWER.with_fc(FunctionalConstraint.MX),))
+    log = LogConfig("MET", "LLN0", "lcb", "GeneralLog", data_set.item, enabled=True, trg_ops=CHANGES)
+    box = Box(Blocks((data_set,), logs=(log,)))
+    assert box.server.next_tick() is None
+    measured(box, 1234.5)
+    assert box.server.next_tick() == 0.0
+    box.wait(0)
+    assert box.server.next_tick() is None
 
 
 def test_a_log_control_block_is_set_and_obeys(box: Box) -> None:
