@@ -21,7 +21,7 @@ from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.server import Moment
 from iec61850_model.tree import VALUE_PATHS, Change, NoSuchNode, Tree, Update
 from iec61850_model.types import Value
-from iec61850_model.values import GOOD, Quality, Timestamp, Trigger, Validity
+from iec61850_model.values import Quality, Timestamp, Trigger
 
 STANDS_SAMPLES = 3
 """Samples in a row that may be missing: so many times the rhythm of measuring a sample stands at most.."""
@@ -35,10 +35,9 @@ FIVE_MINUTES = 300.0
 """Seconds of the interval of a model that has counters to take, but no averages."""
 MIN_INTERVAL_MS = 1000
 """Shortest ClcIntvPer: ``refresh`` comes about once a second. The history has 300,000; tests take less."""
-SAME_INSTANT = 1e-3
-"""Seconds below which two times are the same: a slice is never shorter."""
+SAME_INSTANT = 0.05
+"""Seconds below which two times are the same, for the two clocks are read one after the other."""
 
-OLD = Quality.QUESTIONABLE | Quality.OLD_DATA
 _VALUE_CDCS = ("MV", "CMV")
 
 
@@ -120,13 +119,12 @@ class Averages:
         self._synchronized = self._synchronized or moment.synchronized
         if self._synchronized:
             while (ended := self._next_ended(moment.now, offset)) is not None:
-                self._report(*ended, moment, offset)
+                self._report(*ended, moment)
 
     # --- slices -----------------------------------------------------------------------------------
 
     def _cut(self, at: float, offset: float) -> None:
         """Close the slices that have ended: they end after SLICE seconds, and where intervals do."""
-        self._cut_at = max(self._cut_at, at - HELD)
         while True:
             boundary = self._interval_end(self._cut_at + offset + SAME_INSTANT) - offset
             end = min(self._cut_at + SLICE, boundary)
@@ -136,8 +134,8 @@ class Averages:
             sums = [mean.cut(end) for mean in self._means]
             self._slices.append(_Slice(self._cut_at, end, sums, counters))
             self._cut_at = end
-        while self._slices and self._slices[0].end < at - HELD:
-            self._slices.popleft()
+            if self._slices[0].end <= end - HELD:
+                self._slices.popleft()
 
     def _interval_end(self, time: float) -> float:
         return (time // self.interval + 1) * self.interval
@@ -157,7 +155,7 @@ class Averages:
 
     # --- reporting --------------------------------------------------------------------------------
 
-    def _report(self, end: float, slices: list[_Slice], moment: Moment, offset: float) -> None:
+    def _report(self, end: float, slices: list[_Slice], moment: Moment) -> None:
         if end == self._reported:  # the clock was set back by a little: that interval has been told
             return
         self._reported = end
@@ -169,11 +167,8 @@ class Averages:
                 total.add(one.sums[place])
             value, quality = total.mean(self.interval)
             updates.append(Update(pair.target, value, quality, time))
-        last = slices[-1]
-        late = end - (last.end + offset) > self._stands
-        for pair, (count, quality) in zip(self._counters, last.counters, strict=True):
-            old = OLD if late and quality.validity is not Validity.INVALID else GOOD
-            updates.append(Update(pair.target, count, quality | old, time))
+        for pair, (count, quality) in zip(self._counters, slices[-1].counters, strict=True):
+            updates.append(Update(pair.target, count, quality, time))
         self._tree.update_all(updates)
 
 

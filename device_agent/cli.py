@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import logging
 import sys
 from pathlib import Path
@@ -14,8 +16,12 @@ import structlog
 from device_agent import agent
 from device_agent.config import BoxConfig, ConfigError
 from device_agent.drivers.base import DriverError
+from iec61850_model.check import Finding, NotReadable, Severity, check_model
+from iec61850_model.scl import MAX_SCL_OCTETS
 
+EXIT_FINDINGS = 1
 EXIT_CONFIGURATION = 2
+COLOURS = {Severity.ERROR: "red", Severity.NOTE: "cyan"}
 CONFIG = click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -37,6 +43,7 @@ def main() -> None:
     \b
       hpbox check --config box.yaml     look for mistakes, touch nothing
       hpbox run --config box.yaml       run until Ctrl-C or SIGTERM
+      hpbox check-model my-box.icd      compare an information model with the standard
 
     The hub's operator lets the box in: hphub heatpump add.
     """
@@ -84,6 +91,66 @@ def check(config: Path) -> None:
     except ConfigError as error:
         _fail(f"{config}: {error}")
     click.echo(f"{config}: in order: {len(loaded.points)} points, {len(loaded.outputs)} outputs")
+
+
+@main.command("check-model")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and line, for programs.")
+def check_model_command(file: Path, as_json: bool) -> None:
+    """Compare an information model, an ICD or CID in SCL 2007B4, with the standard.
+
+    Looked at: elements and names; data objects that a logical node must, may and must not have; attributes,
+    their functional constraints, types and triggers; enumerations; values; data sets and their members;
+    report and log control blocks; controls and their ctlModel; schedules. Last the file is read as a box
+    reads it.
+    Logical node classes: those of 7-4 and 7-420 that have to do with heat pumps.
+
+    \b
+    A finding names the line and place, what is wrong, and what to do:
+      my-box.icd:17: error: LNodeType STMP_plain: Beh is missing: it is mandatory
+          add Beh (ENS)
+    An error is to be corrected. A note may be meant so: a type that nothing uses, a class without a table.
+
+    \b
+    With --json each line is an object with line, severity, rule, place, problem, remedy.
+
+    \b
+    Exit codes:
+      0  no errors; there may be notes
+      1  errors
+      2  the file cannot be read; the message says why
+    """
+    try:
+        with file.open("rb") as source:
+            report = check_model(source.read(MAX_SCL_OCTETS + 1))
+    except OSError as error:
+        _fail(f"{file}: {error.strerror}: give the path of an ICD or CID")
+    except NotReadable as error:
+        _fail(f"{file}: {error}")
+    for finding in report.findings:
+        click.echo(json.dumps(dataclasses.asdict(finding)) if as_json else _shown(file, finding))
+    if not as_json:
+        size = f"{_counted(report.devices, 'logical device')}, {_counted(report.nodes, 'logical node')}"
+        click.echo(f"{file}: {size}: {_counted(report.errors, 'error')}, {_counted(report.notes, 'note')}")
+    if report.errors:
+        raise SystemExit(EXIT_FINDINGS)
+
+
+def _shown(file: Path, finding: Finding) -> str:
+    severity = click.style(finding.severity, fg=COLOURS[finding.severity], bold=True)
+    where = click.style(f"{file}:{finding.line}:", bold=True)
+    return (
+        f"{where} {severity}: {_plain(f'{finding.place}: {finding.problem}')}\n    {_plain(finding.remedy)}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what a file could send to a terminal beside letters."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _load(path: Path) -> BoxConfig:

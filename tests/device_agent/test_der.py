@@ -216,6 +216,12 @@ def test_a_contact_that_is_lost_leaves_the_power_to_judge_by(house: House) -> No
     assert house.shown("DLOD1.DEROpSt") == (AVAILABLE, ESTIMATED)
 
 
+def test_a_fault_that_is_no_longer_seen_is_no_fault(house: House) -> None:
+    house.has({COMPRESSOR: True, FAULT: True})
+    house.has({FAULT: None}, NOT_CONNECTED)
+    assert house.shown("DLOD1.DEROpSt") == (RUNNING, GOOD)
+
+
 def test_a_state_keeps_the_time_of_its_last_change(house: House) -> None:
     house.has({COMPRESSOR: True})
     changed = house.time("DLOD1.DEROpSt")
