@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from hub.addresses import Addresses
 from hub.audit import AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
+from hub.garbage import long_lived
 from hub.gate import Gate, Verdict
 from hub.metrics import Counts, Snapshot
 from hub.pacing import Pacer
@@ -36,10 +36,6 @@ HEARTBEAT = 1.0
 MAX_BLIND = 4.0
 """Seconds after its last sign of life from which a router lets nothing through and tells nobody of presence:
 below the 5 s after which the operator's commands no longer wait for it."""
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Objects made, and lesser rounds done, until the garbage collector goes round (gc.set_threshold). A batch of
-stanzas is thousands of XML elements that hold no cycle: with Python's 700 much time goes to looking through
-them."""
 TICK = 1.0
 """Seconds between two looks at what became due."""
 MAX_HANG = 10.0
@@ -95,16 +91,9 @@ class RouterProcess:
             await self._close()
 
     async def _load(self) -> None:
-        """Read the whole roster. What this makes stays: the garbage collector need not go through it again
-        and again, which for a whole country takes most of the start, and later half a second at a time.
-        """
-        gc.disable()
-        try:
+        """Read the whole roster."""
+        with long_lived():
             self._board.begin(await self._registry.read(changes_since, 0), time.time())
-        finally:
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
-            gc.enable()
 
     async def _close(self) -> None:
         await self._traffic.finish(time.time(), HEARTBEAT)

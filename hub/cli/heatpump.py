@@ -23,6 +23,7 @@ from hub.cli.grant import grant_json, show_grants
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import local_time, utc_time
 from hub.registry import (
+    COLLECTOR,
     GrantRecord,
     HeatPumpRow,
     Presence,
@@ -30,7 +31,7 @@ from hub.registry import (
     get_heat_pump,
     list_grants,
     list_heat_pumps,
-    listening_routers,
+    live_routers,
     presence,
     remove_heat_pump,
 )
@@ -158,7 +159,8 @@ def _one(session: Session, id_: str, at: float) -> tuple[HeatPumpRow, Presence |
 
 def _known_presence(session: Session, at: float) -> dict[str, Presence]:
     """What the routers keep up to date: without a live one, nothing is known."""
-    return {one.heat_pump: one for one in presence(session)} if listening_routers(session, at) else {}
+    watched = live_routers(session, at).keys() - {COLLECTOR}
+    return {one.heat_pump: one for one in presence(session)} if watched else {}
 
 
 def _state(state: Presence | None) -> str:

@@ -217,12 +217,12 @@ class Collecting:
     def _ask_entry(self) -> list[Effect]:
         return self._ask(Request.ENTRY, self.position or EVERYTHING)
 
-    def _fail(self, reason: str, now: float) -> list[Effect]:
+    def _fail(self, reason: str, now: float, what: str = "fault") -> list[Effect]:
         self._attempt += 1
         self._layout = None
         self._to(Stage.RESTING, now + self._rest)
         self._rest = min(2 * self._rest, LAST_REST)
-        return [Abort(), Note("fault", reason)]
+        return [Abort(), Note(what, reason)]
 
     # --- reports ------------------------------------------------------------------------------------
 
@@ -287,12 +287,12 @@ class Collecting:
         self.position = self._stored
         if self.stage is not Stage.LIVE:
             return []
-        return self._fail("a report could not be stored", now)
+        return self._fail("a report could not be stored", now, "put off")
 
     def refused(self, reason: str, now: float) -> list[Effect]:
         """The last Take was not taken, its report is given back: it is asked for again later."""
         self.position = self._before
-        return self._fail(reason, now)
+        return self._fail(reason, now, "put off")
 
     def broken(self, reason: str, now: float) -> list[Effect]:
         """A report came that cannot be read: it is asked for again, in case it was damaged on its way."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import HubConfig
 from hub.database import DatabaseDown
+from hub.garbage import long_lived
 from hub.history.asking import ask
 from hub.history.boxes import Box, Boxes
 from hub.history.collecting import Collecting
@@ -43,7 +44,9 @@ OPEN_RETRY = 2.0
 """Seconds until a history database that cannot be reached is tried again."""
 CLOSE_PATIENCE = 5.0
 """Seconds that reports may take to be stored when the collector ends; what is left its box still has."""
-_LOGGED = {"fault": "warning", "resync": "warning", "restart": "info", "closed": "info", "enabled": "debug"}
+_LOGGED = {"fault": "warning", "resync": "warning", "enabled": "debug", "put off": "debug"}
+"""How loudly what happened with a box is told; all else is info. What is put off is so for all boxes at once:
+who has the trouble tells it."""
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class CollectorCounts:
     reports: int = 0
     given_back: int = 0
     notes: Counter[str] = field(default_factory=Counter)
-    """By word: enabled, fault, resync, restart, stray, closed."""
+    """By word: enabled, fault, put off, resync, restart, stray, closed."""
     writer: WriterCounts = field(default_factory=WriterCounts)
 
 
@@ -98,7 +101,8 @@ class CollectorProcess:
         self._writer = writer = Writer(store)
         self._counts.writer = writer.counts
         try:
-            await self._watch.begin()
+            with long_lived():
+                await self._watch.begin()
             log.info("collector starts", domain=self._config.history_domain, boxes=len(self._boxes))
             async with asyncio.TaskGroup() as tasks:
                 parts = (self._link, self._turns, self._greetings, self._watch)

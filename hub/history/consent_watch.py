@@ -11,13 +11,11 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hub.registry import Registry, acknowledge, current_revision, enter_router, leave_router
+from hub.registry import COLLECTOR, Registry, acknowledge, current_revision, enter_router, leave_router
 from hub.registry.consents import Consented, consents_since, series_of
 
 log = structlog.get_logger()
 
-COLLECTOR = "history:collector"
-"""Under this name the collector acknowledges revisions, as routers do; no router's name has a colon."""
 POLL = 0.05
 """Seconds between two looks whether the registry was written."""
 HEARTBEAT = 1.0

@@ -28,6 +28,7 @@ from hub.registry.lookup import get_heat_pump, get_provider
 from hub.registry.models import HeatPumpRow, ProviderRow
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
+    COLLECTOR,
     ROUTER_STALE_AFTER,
     acknowledge,
     current_revision,
@@ -41,6 +42,7 @@ from hub.registry.routers import (
 from hub.registry.store import REGISTRY_SCHEMA, Registry
 
 __all__ = [
+    "COLLECTOR",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
     "Conflict",

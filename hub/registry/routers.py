@@ -15,6 +15,8 @@ from hub.registry.store import Registry
 ROUTER_STALE_AFTER = 5.0
 """Seconds after its last heartbeat from which no command waits for a router: it is taken to be dead. So a
 router that has not managed to write a heartbeat for this long must not let anything through."""
+COLLECTOR = "history:collector"
+"""The collector acknowledges revisions as a router does, under this name; no router's has a colon."""
 TAKEN_POLL = 0.02
 """Seconds between two looks at what the routers have taken: they themselves look every 50 ms."""
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from hub.cli import context, main
 from hub.config import HubConfig
 from hub.registry import (
+    COLLECTOR,
     Heard,
     Registry,
     acknowledge,
@@ -127,6 +128,8 @@ def test_presence_is_shown_only_while_a_router_watches(
         listed = json.loads(hphub("heatpump", "list", "--json").stdout)
         return [(one["presence"], one["since"]) for one in listed]
 
+    write(config, enter_router, COLLECTOR, time.time())
+    assert shown() == [("unknown", None)] * 3, "the collector does not watch for others"
     with FakeRouter(config.databases.registry):
         assert shown() == [
             ("online", "2027-01-15T08:00:00.000Z"),
