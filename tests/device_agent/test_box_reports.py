@@ -100,6 +100,32 @@ async def test_a_change_is_reported_without_a_pause(box: Box, monkeypatch: pytes
         assert watts(box.reports()) == [1500.0]
 
 
+async def test_averages_are_made_of_what_is_measured_and_reported_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "second.icd"
+    model.write_text(ICD.read_text().replace("<Val>300000</Val>", "<Val>1000</Val>"))
+    box = prepared(tmp_path, monkeypatch, model=str(model), buffer={"report_delay": 0})
+    box.peer = COLLECTOR
+    async with box.running():
+        await enabled(box)
+        report = (await collected(box, 2))[1]
+        assert len(report.members) == report.data_set_size == 41
+        assert watts([report]) == [1500.0]
+        end = report.members[-1].value
+        assert isinstance(end, Data) and isinstance(end.value, Timestamp)
+        assert end.value.unix % 1 == 0, "the end of the interval"
+
+
+async def test_the_heat_pump_as_a_load_of_the_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = prepared(tmp_path, monkeypatch, der={"rated_power": 3000})
+    async with box.running():
+        running = 6
+        await box.until(lambda: box.shown("DER/DLOD1.DEROpSt")[0] == running)
+        assert box.shown("DER/DLOD1.Beh")[:2] == (1, GOOD)
+        assert box.shown("DER/DLOD1.VAPct")[0] == pytest.approx(50)
+
+
 # --- the collector ------------------------------------------------------------------------------------
 
 
