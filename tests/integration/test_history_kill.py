@@ -25,7 +25,7 @@ from support.prosody import ProsodyInstall
 from support.scene import Scene
 from support.swallow import SwallowingProxy
 
-SECONDS = float(os.environ.get("HISTORY_KILL_SECONDS", "45"))
+SECONDS = float(os.environ.get("HISTORY_KILL_SECONDS", "25"))
 """How long things are broken."""
 SEED = int(os.environ.get("HISTORY_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
 INTERVAL = 1
