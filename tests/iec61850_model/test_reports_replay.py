@@ -19,6 +19,7 @@ from iec61850_model.server.reports.buffered import (
     MAX_FRESH,
     REPLAY_ENTRIES,
     REPLAY_INTERVAL,
+    UNCERTAIN,
 )
 
 AGAIN = Client(DESK.peer, "1:2")
@@ -114,6 +115,21 @@ def test_an_interrogation_during_replay_replaces_the_one_still_to_be_sent() -> N
     scene.write("brcb01", GI=True)
     sent += scene.wait(1.0)
     assert [reasons(one)[0] for one in sent] == [DCHG] * 15 + [GI]
+
+
+def test_interrogations_sent_before_are_replaced_too_when_all_is_asked_for() -> None:
+    scene = Scene()
+    scene.enable("brcb01")
+    scene.wait(1.0)
+    scene.write("brcb01", GI=True)
+    scene.wait(UNCERTAIN + 2.0)
+    for _ in range(2):
+        scene.write("brcb01", GI=True)
+        scene.heard()
+    scene.end(DESK)
+    assert len(scene.enable("brcb01")) == 1
+    scene.write("brcb01", RptEna=False)
+    assert len(scene.enable("brcb01", EntryID=bytes(8))) == 1
 
 
 def test_interrogations_already_sent_stay_known_by_their_entry_id() -> None:

@@ -225,7 +225,8 @@ class BufferedBlock(ReportBlock):
         waiting = [number for number in self._interrogations if number > self._cursor]
         if len(waiting) > 1:
             self._buffer.drop(waiting[:-1])
-            self._interrogations = deque(waiting[-1:], MAX_INTERROGATIONS)
+            for number in waiting[:-1]:
+                self._interrogations.remove(number)
 
     # --- what is sent ------------------------------------------------------------------------------
 
