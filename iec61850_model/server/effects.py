@@ -76,4 +76,18 @@ class Settled:
     references: tuple[Reference, ...]
 
 
-Effect: TypeAlias = Reply | Send | Switch | Settled
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What the running schedules ask of a controlled data object (7-4, FSCC).
+
+    ``value`` None: no schedule runs for it any longer. ``schedule``: the FSCH that asks, such as
+    SCH/EvuFSCH1; empty with None. ``until``: when the entry ends, seconds since 1970 UTC.
+    """
+
+    reference: Reference
+    value: Value | None
+    schedule: str = ""
+    until: float | None = None
+
+
+Effect: TypeAlias = Reply | Send | Switch | Settled | Drive

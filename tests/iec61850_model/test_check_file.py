@@ -234,6 +234,20 @@ MISTAKES = {
         at='<SDO name="phsB"',
         told="error types: DOType WYE.phsB: DOType CMV2 is not defined",
     ),
+    "a name of an attribute with an underscore": Mistake(
+        [
+            (
+                '<DA name="units" fc="CF" bType="Struct" type="Unit" dchg="true"/>',
+                (
+                    '<DA name="units" fc="CF" bType="Struct" type="Unit" dchg="true"/>\n'
+                    '<DA name="own_value" fc="CF" bType="INT8"/><DA name="dataNs" fc="EX" '
+                    'bType="VisString255"/>'
+                ),
+            )
+        ],
+        at='<DA name="own_value"',
+        told="error names: DOType MV.own_value: 'own_value' is no name",
+    ),
 }
 
 

@@ -68,6 +68,7 @@ METHOD = (
         [('<EnumVal ord="5">off</EnumVal>\n', "")],
         [('fc="SP" bType="INT32"', 'fc="SE" bType="INT32"')],
         [("<Val>°C</Val>", "<Val>23</Val>")],
+        [('<ConfLogControl max="1"/>\n', ""), ("<ConfDataSet", '<ConfLogControl max="1"/>\n<ConfDataSet')],
         [("<Header", '<Private type="x"><LN/><DataSet own="1"/></Private><Header')],
         [('<DataSet name="dsMeas">', '<DataSet name="dsMeas" xmlns:own="urn:own" own:colour="red">')],
     ],
@@ -77,12 +78,30 @@ METHOD = (
         "fewer values",
         "setting group",
         "number",
+        "any order",
         "private",
         "foreign",
     ],
 )
 def test_what_may_be_is_not_told(edits: list[tuple[str, str]]) -> None:
     assert told(Mistake(edits, at="", told="").text) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "remedy"),
+    [
+        ('<DO name="GrAlm" type="SPS"/>\n', "", "add GrAlm (SPS) or GrWrn (SPS) or GrInd (SPS)"),
+        ('<DO name="ValSPG1" type="SPG"/>\n<DO name="ValSPG2" type="SPG"/>\n', "", "add ValSPG1 (SPG)"),
+        ('<DO name="Alm1"', '<DO name="LocKey" type="SPS"/><DO name="Alm1"', "remove LocKey"),
+        ('<DA name="actVal" fc="ST" bType="INT64" dchg="true"/>\n', "", "add actVal (fc ST, INT64)"),
+        ('<DA name="lnNs"', '<DA name="ldNs" fc="EX" bType="VisString255"/><DA name="lnNs"', "remove ldNs"),
+        ('<BDA name="orIdent" bType="Octet64"/>\n', "", "add orIdent"),
+        ('<DA name="setTm" fc="SP"', '<DA name="setTm" fc="ST"', 'write fc="SP"'),
+    ],
+)
+def test_a_finding_says_what_to_do(old: str, new: str, remedy: str) -> None:
+    (found,) = check_model(Mistake([(old, new)], at="", told="").text.encode()).findings
+    assert found.remedy == remedy
 
 
 def test_a_statistical_node_is_measured_by_its_own_rules() -> None:

@@ -14,17 +14,12 @@ from report_scene import (
     values,
 )
 
-from iec61850_model.server.control import Client
 from iec61850_model.server.reports.buffered import (
     MAX_FRESH,
     REPLAY_ENTRIES,
     REPLAY_INTERVAL,
     UNCERTAIN,
 )
-
-AGAIN = Client(DESK.peer, "1:2")
-"""The next association of the same client."""
-
 
 # --- replay in portions ----------------------------------------------------------------------------
 
