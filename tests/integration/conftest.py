@@ -19,7 +19,7 @@ COMPONENTS = ("hub.example.org", "ops.hub.example.org", "history.hub.example.org
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests here, and run them first: they are the long ones, and several processes share all tests."""
+    """Mark the tests here, and run them first: they are long, and several processes share all tests."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.prosody)
