@@ -87,7 +87,7 @@ def needs_of(pdu: Pdu) -> Sequence[Need]:
         case ConfirmedRequest(_, WriteRequest(VariableListName(), _)):
             return [Need(Right.SETTINGS, unscoped=True)]
         case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
-            return [*_own_list_needs((name,)), *(_read_need(_reference(member)) for member in members)]
+            return [*_own_list_needs((name,)), *(_member_need(_reference(member)) for member in members)]
         case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
             return _own_list_needs(names)
         case ConfirmedRequest(_, UnknownService(unknown)):
@@ -134,6 +134,13 @@ def _read_need(reference: Reference) -> Need:
     if reference.fc is FC.CO and reference.path[-1:] == ("SBO",):
         return _control_need(reference, None)
     raise Unlisted(f"no right lets reading {reference} through")
+
+
+def _member_need(reference: Reference) -> Need:
+    """Who writes a data set names none of its members: what must not be written so is kept out of it."""
+    if reference.ld == SCHEDULE_DEVICE and reference.fc in SETTABLE:
+        raise Unlisted("settings of schedules are no members of a data set, by which they could be written")
+    return _read_need(reference)
 
 
 def _write_needs(reference: Reference, data: Data) -> Iterator[Need]:

@@ -220,6 +220,14 @@ def test_schedules_are_neither_selected_by_control_nor_edited_by_settings() -> N
     assert allowed(read("SCH/EvuFSCH01$SP$SchdPrio"), grant(Right.READ))
 
 
+@pytest.mark.parametrize("data_set", ["SCH/LLN0$new", "@mine"])
+def test_schedules_are_not_edited_by_a_data_set_either(data_set: str) -> None:
+    """SetDataSetValues names no members: a setting of a schedule never becomes one."""
+    for member in ("SCH/EvuFSCH01$SP$SchdPrio", "SCH/EvuFSCH01$SP", "SCH/EvuFSCH01$CF$SchdPrio"):
+        assert not allowed(make(data_set, "MET/MMXU1$MX$TotW", member), grant(*ALL))
+    assert allowed(make(data_set, "SCH/EvuFSCH01$ST$SchdSt", "HP/HcFCSD1$SP$Crv"), grant(Right.READ))
+
+
 # --- a PDU is judged whole -------------------------------------------------------------------------
 
 
