@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, TypeVar, Unpack
 
@@ -145,7 +145,7 @@ class Logs:
 
     async def query_by_time(
         self, peer: str, log: Reference, start: EntryTime, stop: EntryTime
-    ) -> AsyncIterator[LogEntry]:
+    ) -> AsyncGenerator[LogEntry, None]:
         """QueryLogByTime: the entries from ``start`` to ``stop``, both counted in, in order of EntryID.
 
         Pages are asked for as the entries are taken. Raises NoSuchObject, BadAnswer, UnusableValue (nothing
@@ -158,14 +158,14 @@ class Logs:
 
     async def query_after(
         self, peer: str, log: Reference, time: EntryTime, entry_id: bytes
-    ) -> AsyncIterator[LogEntry]:
+    ) -> AsyncGenerator[LogEntry, None]:
         """QueryLogAfter: all entries that follow the one with this time and EntryID. As ``query_by_time``."""
         if len(entry_id) != ENTRY_ID_OCTETS:
             raise UnusableValue(f"an EntryID has {ENTRY_ID_OCTETS} octets, not {len(entry_id)}")
         async for entry in self._pages(peer, ReadJournalRequest(_log_name(log), after=(time, entry_id))):
             yield entry
 
-    async def _pages(self, peer: str, request: ReadJournalRequest) -> AsyncIterator[LogEntry]:
+    async def _pages(self, peer: str, request: ReadJournalRequest) -> AsyncGenerator[LogEntry, None]:
         what = f"{request.name.domain}/{request.name.item}"
         after, asked = request.after, set()
         for _ in range(MAX_PAGES):

@@ -273,7 +273,8 @@ def test_an_unbuffered_block_reports_a_data_set_of_its_clients_association() -> 
     assert (report.dat_set, report.data_set_size) == ("@mine", 1)
 
     scene.end(DESK)
-    assert (scene.value("urcb01", "DatSet"), scene.value("urcb01", "ConfRev")) == ("", 0)
+    assert scene.value("urcb01", "DatSet") == "MET/LLN0$dsMeas", "as configured, for the next client"
+    assert scene.value("urcb01", "ConfRev") == report.conf_rev + 1
 
 
 def test_nobody_is_sent_the_data_set_of_anothers_association() -> None:

@@ -46,11 +46,13 @@ class ReportBlock(Collecting):
         self.holding = Holding()
         self._tree, self._data_sets, self._sizes = tree, data_sets, sizes
         self._branch = place(tree, config)
-        self._watched: Watched | None = None
+        self._configured: Watched | None = None
         if config.data_set:
-            self._watched = watched(tree, data_sets.members(config.ld, config.data_set))
-            if self._watched is None:
+            self._configured = watched(tree, data_sets.members(config.ld, config.data_set))
+            if self._configured is None:
                 raise ValueError(f"{self.reference} has no data set {config.data_set!r} that can be reported")
+        self._watched = self._configured
+        self._configured_name = str(self._value("DatSet"))
         self._data_set_of: Client | None = None
         """Whose ``@`` data set DatSet names."""
         self._revision = config.conf_rev
@@ -117,7 +119,8 @@ class ReportBlock(Collecting):
             else:
                 self._release()
         if self._data_set_of == client:
-            self._watch("", None, None)
+            # Its data set is gone with it: the next client is to find the block as configured.
+            self._watch(self._configured_name, None, self._configured)
 
     def show_owner(self, reader: Client | None) -> None:
         """Make Owner what this reader may see."""
