@@ -5,17 +5,21 @@ from iec61850_model.client import (
     BadAnswer,
     ClientError,
     ControlRefused,
+    DataSetDirectory,
     NoAnswer,
     NoSuchObject,
     Rejected,
     ServiceErrorReceived,
     UnusableValue,
 )
+from iec61850_model.client.logs import LcbValues, LogStatus
 from iec61850_model.client.rcb import RcbValues
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.values import FunctionalConstraint, OptFlds, Quality, Trigger
 from service_provider.addresses import InvalidHeatPumpId
+from service_provider.data_sets import ConfiguredDataSet, DataSetReading
 from service_provider.errors import CannotConnect, HeatPumpOffline, HubRefused, NoSuchHeatPump, NotAllowed
+from service_provider.logs import LoggedEntry
 from service_provider.presence import Presence, PresenceChange
 from service_provider.provider import ServiceProvider
 from service_provider.reading import Reading
@@ -31,7 +35,10 @@ __all__ = [
     "Branch",
     "CannotConnect",
     "ClientError",
+    "ConfiguredDataSet",
     "ControlRefused",
+    "DataSetDirectory",
+    "DataSetReading",
     "FunctionalConstraint",
     "HeatPumpOffline",
     "HeatPumpReport",
@@ -39,6 +46,9 @@ __all__ = [
     "InvalidHeatPumpId",
     "InvalidReference",
     "Kind",
+    "LcbValues",
+    "LogStatus",
+    "LoggedEntry",
     "NoAnswer",
     "NoFreeBlock",
     "NoSuchDataSet",

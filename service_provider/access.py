@@ -21,12 +21,13 @@ from iec61850_model.client import (
 )
 from iec61850_model.client.errors import of_access
 from iec61850_model.client.rcb import RcbSettings, RcbValues
-from iec61850_model.client.report_control import Reports
-from iec61850_model.mms.pdu import DataAccessError, Payload, TypeDescription
+from iec61850_model.mms.pdu import DataAccessError, Payload
 from iec61850_model.reference import Reference
 from iec61850_model.values import FunctionalConstraint, Trigger
 from service_provider.addresses import address_of
 from service_provider.browser import Browser
+from service_provider.data_sets import DataSets
+from service_provider.logs import Logs
 from service_provider.reader import Peer, Reader
 from service_provider.reading import Reading
 from service_provider.report_blocks import HOME
@@ -34,7 +35,7 @@ from service_provider.report_source import wanted_reports
 from service_provider.report_text import block_reference
 from service_provider.reports import HeatPumpReport
 from service_provider.subscriptions import Subscriptions
-from service_provider.text import value_from_text
+from service_provider.text import meant
 from service_provider.tree import Branch
 
 FC = FunctionalConstraint
@@ -46,8 +47,9 @@ class HeatPumpAccess:
     """The services of heat pumps behind one hub, by heat pump id and reference.
 
     References are written ``LD/LN.DO.DA[FC]``; the functional constraint may be left out where it is clear.
-    Every method raises a ``ClientError``; InvalidReference and InvalidHeatPumpId (both ValueError) say that a
-    name was written wrongly.
+    ``data_sets`` and ``logs`` are the services of 7-2 clauses 13 and 17.3. Every method raises a
+    ``ClientError``; InvalidReference and InvalidHeatPumpId (both ValueError) say that a name was written
+    wrongly.
     """
 
     def __init__(self, transport: Transport, hub: str) -> None:
@@ -55,8 +57,10 @@ class HeatPumpAccess:
         self._client = Client(transport)
         self._reader = Reader(self._client)
         self._browser = Browser(self._client)
-        self._reports = Reports(self._client._exchange, self._client.definition)
+        self._reports = self._client.reports
         self._subscriptions = Subscriptions(self._client, self._reports, self._reader)
+        self.data_sets = DataSets(self._client, self._reader, self._peer)
+        self.logs = Logs(self._client, self._reader, self._peer)
         self._ctl_nums: dict[tuple[str, Reference], int] = {}
 
     # --- looking ------------------------------------------------------------------------------------
@@ -121,8 +125,9 @@ class HeatPumpAccess:
         described = definition.find(target.fc, target.path) if target.fc else None
         inside = value_path(described) or ()
         target, described = target.child(*inside), part(described, inside)
-        meant = _meant(value, described, target)
-        (error,) = await self._client.set_data_values(peer.address, [(target, meant)])
+        (error,) = await self._client.set_data_values(
+            peer.address, [(target, meant(value, described, target))]
+        )
         self._reader.forget(peer.heatpump)
         if error is not None:
             raise error
@@ -148,11 +153,14 @@ class HeatPumpAccess:
         peer, target = self._peer(heatpump), _control(Reference.parse(reference))
         definition = await self._client.definition(peer.address, target.ld, target.ln)
         described = definition.find(FC.CO, (*target.path, "Oper", "ctlVal"))
-        meant = _meant(value, described, target) if described is not None else value
         key = (peer.heatpump, target)
         number = self._ctl_nums[key] = (self._ctl_nums.get(key, 0) + 1) % CTL_NUM_MODULUS
         operation = Operation(
-            meant, time.time(), number, at=None if at is None else at.timestamp(), test=test
+            meant(value, described, target),
+            time.time(),
+            number,
+            at=None if at is None else at.timestamp(),
+            test=test,
         )
         await self._client.operate(peer.address, target, operation)
 
@@ -164,6 +172,7 @@ class HeatPumpAccess:
         block: str | None = None,
         *,
         dataset: str | None = None,
+        members: Sequence[str] = (),
         buffered: bool = False,
         triggers: Trigger | None = None,
         integrity: float | None = None,
@@ -177,9 +186,11 @@ class HeatPumpAccess:
                     ...
 
         ``dataset`` (``MET/LLN0.dsMeas``, or the name alone where it is clear) takes a free report control
-        block, a BRCB if ``buffered``; ``block`` (``MET/LLN0.urcbMeas01``) names one. ``triggers``: TrgOps,
-        else as configured. ``integrity``: seconds between reports of everything. ``after``: EntryID after
-        which to go on with a BRCB named by ``block``; ``keep``: it goes on buffering when this is closed.
+        block, a BRCB if ``buffered``; ``block`` (``MET/LLN0.urcbMeas01``) names one. ``members``
+        (``MET/MMXU1.TotW``) instead of a data set that is there: one is made of them for as long as this is
+        open. ``triggers``: TrgOps, else as configured, or on change of ``members``. ``integrity``: seconds
+        between reports of everything. ``after``: EntryID after which to go on with a BRCB named by ``block``;
+        ``keep``: it goes on buffering when this is closed.
 
         A lost link is waited for, and a BRCB goes on where it was. Raises NoFreeBlock, BlockInUse,
         NoSuchDataSet, NoSuchObject and what any request raises; InvalidReference.
@@ -187,6 +198,7 @@ class HeatPumpAccess:
         wanted = wanted_reports(
             block,
             dataset,
+            members=members,
             buffered=buffered,
             triggers=triggers,
             integrity=integrity,
@@ -245,12 +257,3 @@ def _parsed(reference: str) -> Reference | None:
 def _control(reference: Reference) -> Reference:
     path = reference.path[:-1] if reference.path[-1:] == ("Oper",) else reference.path
     return Reference(reference.ld, reference.ln, path)
-
-
-def _meant(value: object, described: TypeDescription | None, target: Reference) -> object:
-    if not isinstance(value, str) or described is None:
-        return value
-    try:
-        return value_from_text(value, described, target.path)
-    except UnusableValue as error:
-        raise UnusableValue(f"{target.without_fc}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from iec61850_model.client import AmbiguousReference, Client, ClientError
@@ -52,11 +53,13 @@ class Blocks:
             found += await self._reports.all_values(peer.address, references[start : start + BATCH])
         return found
 
-    async def for_data_set(self, peer: Peer, data_set: str, buffered: bool) -> tuple[str, list[RcbValues]]:
+    async def for_data_set(
+        self, peer: Peer, data_set: str, buffered: bool, near: str = ""
+    ) -> tuple[str, list[RcbValues]]:
         """The data set as the wire writes it, and the free blocks that have it or could take it, best first.
 
-        ``data_set``: ``LD/LN.Name``, ``@Name``, or the name alone where it is clear. Raises NoSuchDataSet,
-        NoFreeBlock, AmbiguousReference.
+        ``data_set``: ``LD/LN.Name``, ``@Name``, or the name alone where it is clear. ``near``: the logical
+        device whose blocks suit best. Raises NoSuchDataSet, NoFreeBlock, AmbiguousReference.
         """
         by_name = data_set.isidentifier()
         wanted = "" if by_name else wire_data_set(data_set)
@@ -66,7 +69,7 @@ class Blocks:
             wanted = _named(data_set, every)
         kind = [one for one in every if one.buffered is buffered]
         having = [one for one in kind if one.dat_set == wanted]
-        free = [one for one in (*having, *_could_take(wanted, kind)) if one.free]
+        free = [one for one in (*having, *_could_take(wanted, kind, near)) if one.free]
         if free:
             return wanted, free
         what = "buffered" if buffered else "unbuffered"
@@ -81,10 +84,16 @@ class Blocks:
         )
 
 
-def _could_take(wanted: str, blocks: Sequence[RcbValues]) -> list[RcbValues]:
-    """Blocks without a data set, in its logical device; a data set of the association goes with any URCB."""
+def _could_take(wanted: str, blocks: Sequence[RcbValues], near: str) -> list[RcbValues]:
+    """Blocks without a data set, in its logical device; a data set of the association goes with any URCB:
+    best with one that has none, else with those of which there are most."""
     if wanted.startswith("@"):
-        return [one for one in blocks if not one.dat_set and not one.buffered]
+        unbuffered = [one for one in blocks if not one.buffered]
+        alike = Counter(one.dat_set for one in unbuffered if one.free)
+        return sorted(
+            unbuffered,
+            key=lambda one: (bool(one.dat_set), one.reference.ld != near, -alike[one.dat_set]),
+        )
     ld = wanted.partition("/")[0]
     return [one for one in blocks if not one.dat_set and one.reference.ld == ld]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from iec61850_model.client import Client, ClientError, UnusableValue
 from iec61850_model.client.rcb import RcbSettings, RcbValues
@@ -28,6 +29,8 @@ RESERVATION = 300
 GOODBYE = 5.0
 """Seconds for giving a block back; then the end of the association is left to do it."""
 
+ON_CHANGE = Trigger.DCHG | Trigger.QCHG
+"""When members named one by one are reported: the block that is found is configured for something else."""
 WANTED = OptFlds.SEQ_NUM | OptFlds.TIME_STAMP | OptFlds.REASON | OptFlds.CONF_REV
 """What reports need to have for gaps to be seen and values to be named."""
 WANTED_BUFFERED = WANTED | OptFlds.BUF_OVFL | OptFlds.ENTRY_ID
@@ -41,12 +44,14 @@ class Lost(Exception):
 class Wanted:
     """What a provider asks for.
 
-    ``block`` or ``data_set`` or both; ``trg_ops`` None: as configured. ``intg_pd``: milliseconds.
-    ``after``: EntryID to go on from. ``keep``: a BRCB goes on buffering for us when we stop listening.
+    ``block`` or ``data_set`` or both; ``members`` instead of a data set that is there. ``trg_ops`` None: as
+    configured. ``intg_pd``: milliseconds. ``after``: EntryID to go on from. ``keep``: a BRCB goes on
+    buffering for us when we stop listening.
     """
 
     block: Reference | None = None
     data_set: str = ""
+    members: tuple[str, ...] = ()
     buffered: bool = False
     trg_ops: Trigger | None = None
     intg_pd: int | None = None
@@ -58,6 +63,7 @@ def wanted_reports(  # noqa: PLR0913 - each may be asked for or not
     block: str | None,
     dataset: str | None,
     *,
+    members: Sequence[str] = (),
     buffered: bool = False,
     triggers: Trigger | None = None,
     integrity: float | None = None,
@@ -65,15 +71,18 @@ def wanted_reports(  # noqa: PLR0913 - each may be asked for or not
     keep: bool = False,
 ) -> Wanted:
     """What is asked for by names and seconds; raises InvalidReference, UnusableValue."""
-    if block is None and dataset is None:
-        raise UnusableValue("name a data set or a report control block")
+    if block is None and dataset is None and not members:
+        raise UnusableValue("name a data set or its members, or a report control block")
+    if members and (dataset is not None or buffered):
+        raise UnusableValue("of members named one by one a data set is made: unbuffered, and no other beside")
     if block is None and (after is not None or keep):
         raise UnusableValue("to go on with a buffer, or to keep it, name its block: EntryIDs are its own")
     return Wanted(
         block=None if block is None else block_reference(block),
         data_set=dataset or "",
+        members=tuple(members),
         buffered=buffered,
-        trg_ops=triggers,
+        trg_ops=ON_CHANGE if members and block is None and triggers is None else triggers,
         intg_pd=None if integrity is None else round(integrity * 1000),
         after=after,
         keep=keep,
@@ -83,8 +92,9 @@ def wanted_reports(  # noqa: PLR0913 - each may be asked for or not
 class Source:
     """The reports of one block.
 
-    ``values``: of the block, before it was enabled. ``dat_set``: as the wire writes it. ``restores``: the
-    DatSet that a BRCB has again in the end. ``delivered``: a report has come through.
+    ``values``: of the block, before it was enabled. ``dat_set``: as the wire writes it. ``restores``: how the
+    block was before we used it, and is to be again in the end, for the next one to find it as configured.
+    ``delivered``: a report has come through.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, and what it is for
@@ -101,7 +111,7 @@ class Source:
         self.peer = peer
         self.values = values
         self.last_entry = wanted.after
-        self.restores = values.dat_set
+        self.restores = values
         self.delivered = False
         self._client = client
         self._reports = reports
@@ -109,6 +119,7 @@ class Source:
         self.dat_set = dat_set
         self._wanted = wanted
         self._trg_ops = values.trg_ops
+        self._set = RcbSettings()
         self._waiting: deque[Report] = deque(maxlen=MAX_BEHIND)
         self._news = asyncio.Event()
         self._why_lost = ""
@@ -157,6 +168,7 @@ class Source:
         Raises ServiceErrorReceived if the device refuses, and what the transport raises.
         """
         settings = self._settings()
+        self._set = settings.copy()
         if self.last_entry is not None:
             settings["entry_id"] = self.last_entry
             self._expected = 0
@@ -206,12 +218,18 @@ class Source:
         values = self.values
         if values.buffered and self._wanted.keep:
             return
-        if values.buffered and self.dat_set != self.restores:
-            yield {"dat_set": self.restores}
+        before = self._before()
+        if before:
+            yield before
         if values.resv is not None:
             yield {"resv": False}
         if values.resv_tms is not None and values.resv_tms >= 0:
             yield {"resv_tms": 0}
+
+    def _before(self) -> RcbSettings:
+        """What of the block is otherwise now than before we used it, as it was."""
+        now, before = {**_lasting(self.values), **self._set}, _lasting(self.restores)
+        return cast("RcbSettings", {name: one for name, one in before.items() if now[name] != one})
 
     # --- reports in order ---------------------------------------------------------------------------
 
@@ -307,3 +325,8 @@ class Source:
             shaper = await Shaper.of(self._client, self._reader, self.peer, members, self._trg_ops)
             self._shaper = (conf_rev, shaper)
         return self._shaper[1]
+
+
+def _lasting(values: RcbValues) -> dict[str, object]:
+    """The settings of a block that a use of it may change and that outlast it."""
+    return {name: getattr(values, name) for name in ("dat_set", "opt_flds", "trg_ops", "intg_pd")}

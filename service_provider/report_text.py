@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from iec61850_model.client import UnusableValue
@@ -103,19 +103,31 @@ def settings_from_text(assignments: Sequence[str]) -> RcbSettings:
 
     Raises UnusableValue with what may be written.
     """
-    names = {attribute.lower(): name for name, attribute in SETTABLE.items()}
-    found: dict[str, Any] = {}
+    return cast("RcbSettings", assigned(assignments, SETTABLE, _READERS))
+
+
+def assigned(
+    assignments: Sequence[str],
+    attributes: Mapping[str, str],
+    readers: Mapping[str, Callable[[str], object]],
+) -> dict[str, object]:
+    """Values by our name from ``Attribute=value``; ``attributes`` and ``readers`` are by our name.
+
+    Raises UnusableValue with what may be written.
+    """
+    names = {attribute.lower(): name for name, attribute in attributes.items()}
+    found: dict[str, object] = {}
     for assignment in assignments:
         attribute, equals, text = assignment.partition("=")
         name = names.get(attribute.strip().lower())
         if not equals or name is None:
-            choices = ", ".join(SETTABLE.values())
+            choices = ", ".join(attributes.values())
             raise UnusableValue(f"{assignment[:60]!r} is no setting: write Name=value with one of {choices}")
         try:
-            found[name] = _READERS[name](text.strip())
+            found[name] = readers[name](text.strip())
         except ValueError as error:
-            raise UnusableValue(f"{SETTABLE[name]}: {error}") from None
-    return cast("RcbSettings", found)
+            raise UnusableValue(f"{attributes[name]}: {error}") from None
+    return found
 
 
 def block_as_dict(heatpump: str, values: RcbValues) -> dict[str, Any]:
@@ -144,13 +156,15 @@ def block_as_dict(heatpump: str, values: RcbValues) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _switch(text: str) -> bool:
+def switch_from_text(text: str) -> bool:
+    """On or off; raises UnusableValue."""
     if text.lower() not in _SWITCHES:
         raise UnusableValue(f"{text[:40]!r} is neither on nor off")
     return _SWITCHES[text.lower()]
 
 
-def _number(text: str) -> int:
+def number_from_text(text: str) -> int:
+    """A whole number; raises UnusableValue."""
     try:
         return int(text)
     except ValueError:
@@ -166,21 +180,22 @@ def _flags(text: str, words: dict[str, _Flags], found: _Flags) -> _Flags:
     return found
 
 
-def _data_set(text: str) -> str:
+def data_set_from_text(text: str) -> str:
+    """As ``wire_data_set``; empty for none."""
     return wire_data_set(text) if text else ""
 
 
 _READERS: dict[str, Callable[[str], object]] = {
-    "resv": _switch,
-    "resv_tms": _number,
+    "resv": switch_from_text,
+    "resv_tms": number_from_text,
     "rpt_id": str,
-    "dat_set": _data_set,
+    "dat_set": data_set_from_text,
     "opt_flds": lambda text: _flags(text, OPTIONS, OptFlds(0)),
-    "buf_tm": _number,
+    "buf_tm": number_from_text,
     "trg_ops": triggers_from_text,
-    "intg_pd": _number,
-    "purge_buf": _switch,
+    "intg_pd": number_from_text,
+    "purge_buf": switch_from_text,
     "entry_id": entry_id_from_text,
-    "rpt_ena": _switch,
-    "gi": _switch,
+    "rpt_ena": switch_from_text,
+    "gi": switch_from_text,
 }

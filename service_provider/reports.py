@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from iec61850_model.client import BadAnswer, Client, Plain, to_plain
-from iec61850_model.client.reports import Report
+from iec61850_model.client.reports import Report, ReportedMember
 from iec61850_model.mms.pdu import Data
 from iec61850_model.reference import Reference
 from iec61850_model.values import EntryTime, Timestamp, Trigger
@@ -141,10 +141,14 @@ class Shaper:
                 f"{self._peer.heatpump} reports {report.data_set_size} members of a data set that has "
                 f"{len(self._members)}"
             )
+        return self.values(report.members, report.time)
+
+    def values(self, members: Sequence[ReportedMember], time: EntryTime | None) -> tuple[ReportEntry, ...]:
+        """The values of some of the members, of one moment; raises BadAnswer if a value does not fit."""
         for member in self._not_kept:
             self._known.pop(member, None)
         reasons: dict[Target, Trigger | None] = {}
-        for reported in report.members:
+        for reported in members:
             whole = self._types[reported.index]
             if not isinstance(reported.value, Data):
                 self._known.pop(whole.shown, None)
@@ -153,20 +157,20 @@ class Shaper:
             for target in self._shown[reported.index]:
                 before = reasons.get(target)
                 reasons[target] = reported.reason if before is None else before | (reported.reason or before)
-        time = self._time(report)
+        moment = self._time(time)
         found = []
         for target, reason in reasons.items():
             value = self._joined(target)
             if _has(value, target.path):
                 reading = self._reader.shaped(self._peer, target, value)
-                found.append(ReportEntry(_timed(reading, time), reason))
+                found.append(ReportEntry(_timed(reading, moment), reason))
         return tuple(found)
 
-    def _time(self, report: Report) -> datetime | None:
+    def _time(self, time: EntryTime | None) -> datetime | None:
         shared = self._known.get(self._time_of_all) if self._time_of_all is not None else None
         if isinstance(shared, Timestamp) and not shared.is_zero:
             return shared.datetime
-        return None if report.time is None else entry_datetime(report.time)
+        return None if time is None else entry_datetime(time)
 
     def _joined(self, target: Target) -> Plain:
         """The holder's value, out of the member it is part of or of those that are parts of it."""

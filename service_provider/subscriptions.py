@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import replace
 
 from iec61850_model.client import (
@@ -20,11 +21,14 @@ from iec61850_model.client import (
 from iec61850_model.client.rcb import RcbValues
 from iec61850_model.client.report_control import Reports
 from iec61850_model.client.reports import Report
+from iec61850_model.reference import Reference
+from iec61850_model.values import ServiceError
 from service_provider.associations import SharedAssociations
+from service_provider.data_sets import member_references
 from service_provider.errors import NoSuchHeatPump, NotAllowed
 from service_provider.reader import Peer, Reader
 from service_provider.report_blocks import Blocks, NoFreeBlock, NoSuchDataSet
-from service_provider.report_source import Lost, Source, Wanted
+from service_provider.report_source import GOODBYE, Lost, Source, Wanted
 from service_provider.report_text import wire_data_set
 from service_provider.reports import HeatPumpReport
 
@@ -56,6 +60,7 @@ class Subscriptions:
         self._sources: set[Source] = set()
         self._opening = asyncio.Semaphore(MAX_OPENING)
         self._back: dict[str, asyncio.Event] = {}
+        self._made = 0
         reports.on_report.append(self._on_report)
         reports.on_broken.append(self._on_broken)
 
@@ -101,6 +106,9 @@ class Subscriptions:
         when the heat pump is back, a buffered one where it was; unless the heat pump, the right to it or the
         block is gone for good.
         """
+        if wanted.members:
+            self._made += 1
+            wanted = replace(wanted, data_set=f"@reported{self._made}")
         async with self.associations.use(peer.address):
             source = await self._open(peer, wanted)
             try:
@@ -114,6 +122,8 @@ class Subscriptions:
                         source = await self._again(source, wanted, lost)
             finally:
                 await self._drop(source)
+                if wanted.members:
+                    await self._unmake(peer, wanted.data_set)
 
     async def _again(self, source: Source, wanted: Wanted, lost: Exception) -> Source:
         """Set the stream up again, however long it takes."""
@@ -135,7 +145,7 @@ class Subscriptions:
             try:
                 await self.associations.ensure(peer.address)
                 found = await self._open(peer, wanted)
-                if found.values.buffered:
+                if found.values.reference == source.values.reference:
                     found.restores = source.restores
                 return found
             except _FOR_GOOD:
@@ -159,6 +169,8 @@ class Subscriptions:
     async def _open(self, peer: Peer, wanted: Wanted) -> Source:
         """Find a block and enable it; of several that would do, the next if one is taken meanwhile."""
         async with self._opening:
+            if wanted.members:
+                await self._make(peer, wanted)
             dat_set, candidates = await self._candidates(peer, wanted)
             used = {
                 name for one in self._sources if one.peer == peer for name in (one.values.name_in_reports,)
@@ -198,9 +210,25 @@ class Subscriptions:
         self._sources.discard(source)
         await source.give_back()
 
+    async def _make(self, peer: Peer, wanted: Wanted) -> None:
+        """Make the ``@`` data set of a stream; it is still there if only the block was lost."""
+        members = await member_references(self._client, peer, wanted.members)
+        try:
+            await self._client.data_sets.create(peer.address, wanted.data_set, members)
+        except ServiceErrorReceived as error:
+            if error.service_error is not ServiceError.INSTANCE_IN_USE:
+                raise
+
+    async def _unmake(self, peer: Peer, data_set: str) -> None:
+        """Delete it, for the association may go on with other uses; if that ends, the data set does too."""
+        with suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await self._client.data_sets.delete(peer.address, data_set)
+
     async def _candidates(self, peer: Peer, wanted: Wanted) -> tuple[str, list[RcbValues]]:
         if wanted.block is None:
-            return await self.blocks.for_data_set(peer, wanted.data_set, wanted.buffered)
+            near = Reference.parse(wanted.members[0]).ld if wanted.members else ""
+            return await self.blocks.for_data_set(peer, wanted.data_set, wanted.buffered, near)
         values = await self._reports.values(peer.address, wanted.block)
         dat_set = wire_data_set(wanted.data_set) if wanted.data_set else values.dat_set
         if not dat_set:

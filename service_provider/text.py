@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from iec61850_model.client import UnusableValue
 from iec61850_model.mms.pdu import Primitive, Structure, TypeDescription
+from iec61850_model.reference import Reference
 from iec61850_model.units import enumeration
 
 _BOOLEANS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-_AFTER = re.compile(r"\+(\d{1,6}(?:\.\d{1,3})?)(s|m|min|h)?", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, None: 1}
+_FROM_NOW = re.compile(r"([+-]\d{1,6}(?:\.\d{1,3})?)(s|m|min|h|d)?", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, None: 1}
 
 
 def value_from_text(text: str, described: TypeDescription, path: tuple[str, ...]) -> object:
@@ -44,6 +45,19 @@ def value_from_text(text: str, described: TypeDescription, path: tuple[str, ...]
     return text
 
 
+def meant(value: object, described: TypeDescription | None, target: Reference) -> object:
+    """A value for ``target`` of this type (None: unknown): a text is read as people write values.
+
+    Raises UnusableValue.
+    """
+    if not isinstance(value, str) or described is None:
+        return value
+    try:
+        return value_from_text(value, described, target.path)
+    except UnusableValue as error:
+        raise UnusableValue(f"{target.without_fc}: {error}") from None
+
+
 def _whole(word: str, path: tuple[str, ...]) -> int:
     texts = enumeration(path) or {}
     for number, text in texts.items():
@@ -64,17 +78,16 @@ def _number(word: str) -> float:
 
 
 def time_from_text(text: str, now: datetime) -> datetime:
-    """A time: ``+5s``, ``+10min``, ``+2h`` from now, or ISO 8601 (local time if it names no zone).
+    """A time: ``+5s``, ``+10min``, ``-2h``, ``-1d`` from now, or ISO 8601 (local time if it names no zone).
 
     Raises UnusableValue.
     """
-    after = _AFTER.fullmatch(text)
-    if after is not None:
-        return now + timedelta(seconds=float(after[1]) * _SECONDS[after[2]])
+    from_now = _FROM_NOW.fullmatch(text)
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
+        if from_now is not None:
+            return now + timedelta(seconds=float(from_now[1]) * _SECONDS[from_now[2]])
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UnusableValue(
-            f"{text[:40]!r} is not a time: write +5s, +10min, +2h or 2026-11-23T04:45:00Z"
+            f"{text[:40]!r} is not a time: write +5s, +10min, -2h, -1d or 2026-11-23T04:45:00Z"
         ) from None
-    return time.astimezone(UTC)

@@ -7,6 +7,8 @@ import logging
 import click
 
 from service_provider.cli.connection import Login, connection_options
+from service_provider.cli.datasets import dataset
+from service_provider.cli.logs import log
 from service_provider.cli.looking import browse, ls, read
 from service_provider.cli.reporting import report
 from service_provider.cli.steering import operate, write
@@ -30,6 +32,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
       hpclient watch                                 who comes and goes
       hpclient watch hp0001 --dataset dsMeas         its measurements, live
+      hpclient log query hp0001 LD0/LLN0.GeneralLog  what happened in it
 
     \b
     How to connect is taken from options, else from environment variables, else from the file
@@ -52,5 +55,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, watch, report):
+for command in (ls, browse, read, write, operate, watch, report, dataset, log):
     main.add_command(command)

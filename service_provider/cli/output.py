@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -67,7 +68,7 @@ def print_readings(readings: Sequence[Reading]) -> None:
             str(one.reference),
             _value(one),
             "" if one.quality is None else one.quality.text,
-            "" if one.time is None else _time(one),
+            "" if one.time is None else shown_time(one.time),
         )
         for one in readings
     ]
@@ -114,8 +115,8 @@ def _value(reading: Reading) -> str | Text:
     return reading.text if reading.valid else Text(reading.text, "red")
 
 
-def _time(reading: Reading) -> str:
-    assert reading.time is not None
+def shown_time(time: datetime) -> str:
+    """Local time on a terminal, ISO 8601 in UTC in a pipe."""
     if not sys.stdout.isatty():
-        return iso(reading.time)
-    return f"{reading.time.astimezone():%Y-%m-%d %H:%M:%S}"
+        return iso(time)
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"

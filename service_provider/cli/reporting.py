@@ -120,6 +120,9 @@ async def set_(sp: ServiceProvider, heatpump: str, block: str, assignments: tupl
 @click.argument("heatpump")
 @click.argument("block")
 @click.option("--dataset", metavar="NAME", help="For a block that has no data set: MET/LLN0.dsMeas.")
+@click.option(
+    "--member", "members", metavar="REFERENCE", multiple=True, help="Report this instead; may be repeated."
+)
 @click.option("--triggers", metavar="WORDS", help="E.g. dchg,qchg; else as the block has them.")
 @click.option(
     "--integrity", callback=seconds, metavar="DURATION", help="Report everything every 10s, 5min, 2h."
@@ -135,6 +138,7 @@ async def enable(  # noqa: PLR0913 - one parameter for each option
     heatpump: str,
     block: str,
     dataset: str | None,
+    members: tuple[str, ...],
     triggers: str | None,
     integrity: float | None,
     after: str | None,
@@ -148,6 +152,7 @@ async def enable(  # noqa: PLR0913 - one parameter for each option
     \b
       hpclient report enable hp0001 MET/LLN0.urcbMeas01
       hpclient report enable hp0001 MET/LLN0.urcbMeas01 --triggers dchg --integrity 1min --json
+      hpclient report enable hp0001 MET/LLN0.urcbMeas01 --member MET/MMXU1.TotW
       hpclient report enable hp0001 MET/LLN0.brcbMeas01 --dataset MET/LLN0.dsMeas --keep
       hpclient report enable hp0001 MET/LLN0.brcbMeas01 --keep --after 0000000100000c41
 
@@ -160,6 +165,7 @@ async def enable(  # noqa: PLR0913 - one parameter for each option
             heatpump,
             block,
             dataset=dataset,
+            members=members,
             triggers=None if triggers is None else triggers_from_text(triggers),
             integrity=integrity,
             after=None if after is None else entry_id_from_text(after),

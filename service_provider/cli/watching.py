@@ -32,6 +32,9 @@ async def until_told(watching: Coroutine[None, None, None], duration: float | No
 @click.command()
 @click.argument("heatpumps", metavar="[HEATPUMP]...", nargs=-1)
 @click.option("--dataset", metavar="NAME", help="Show the values of a data set, e.g. dsMeas.")
+@click.option(
+    "--member", "members", metavar="REFERENCE", multiple=True, help="Show this value; may be repeated."
+)
 @click.option("--buffered", is_flag=True, help="By a block that buffers while the link is down.")
 @click.option(
     "--integrity", callback=seconds, metavar="DURATION", help="Report everything every 10s, 5min, 2h."
@@ -44,6 +47,7 @@ async def watch(  # noqa: PLR0913 - one parameter for each option
     *,
     heatpumps: tuple[str, ...],
     dataset: str | None,
+    members: tuple[str, ...],
     buffered: bool,
     integrity: float | None,
     duration: float | None,
@@ -59,22 +63,23 @@ async def watch(  # noqa: PLR0913 - one parameter for each option
       hpclient watch hp0001 --dataset dsMeas                a live table
       hpclient watch hp0001 --dataset dsMeas --json         one report a line
       hpclient watch hp0001 --dataset MET/LLN0.dsMeas --buffered
+      hpclient watch hp0001 --member MET/MMXU1.TotW --member HP/HpGGIO1.Ind1
 
     Values are not asked for again and again: the heat pump reports them when they change. It does so through
     a report control block, of which it has only some; 'hpclient report list' shows who has them.
     """
-    if dataset is None:
+    if dataset is None and not members:
         if buffered or integrity is not None:
-            raise click.UsageError("--buffered and --integrity go with --dataset")
+            raise click.UsageError("--buffered and --integrity go with --dataset or --member")
         await until_told(_presence(sp, heatpumps, count, as_json), duration)
         return
     if len(heatpumps) != 1:
-        raise click.UsageError(
-            "a data set is watched of one heat pump: hpclient watch hp0001 --dataset dsMeas"
-        )
+        raise click.UsageError("values are watched of one heat pump: hpclient watch hp0001 --dataset dsMeas")
 
     async def values() -> None:
-        stream = sp.reports(heatpumps[0], dataset=dataset, buffered=buffered, integrity=integrity)
+        stream = sp.reports(
+            heatpumps[0], dataset=dataset, members=members, buffered=buffered, integrity=integrity
+        )
         async with aclosing(stream) as reports:
             await show(reports, as_json, count)
 

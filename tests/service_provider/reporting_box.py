@@ -4,8 +4,10 @@ on the way."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from iec61850_model.blocks import DataSetConfig
 from iec61850_model.mms.pdu import Payload, Unconfirmed
 from iec61850_model.mms.xer import decode_payload, encode_payload, parse
 from iec61850_model.reference import Reference
@@ -24,11 +26,15 @@ START = 1_800_000_000.0
 
 
 class ReportingBox:
-    """One heat pump and the link to it. ``on_the_way`` may look at each report, change it, or lose it."""
+    """One heat pump and the link to it. ``on_the_way`` may look at each report, change it, or lose it.
 
-    def __init__(self) -> None:
+    ``data_sets``: configured beside those of the ICD.
+    """
+
+    def __init__(self, *data_sets: DataSetConfig) -> None:
         model = read_model(ICD.read_bytes())
-        self.server = Server(model.tree, model.blocks)
+        blocks = replace(model.blocks, data_sets=(*model.blocks.data_sets, *data_sets))
+        self.server = Server(model.tree, blocks)
         self.now = START
         self.online = True
         self.on_the_way: Callable[[Payload], Payload | None] = lambda payload: payload

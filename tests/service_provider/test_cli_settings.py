@@ -101,7 +101,9 @@ def test_a_configuration_with_unknown_keys_is_refused(home: Path) -> None:
     assert "password_file" in result.output
 
 
-@pytest.mark.parametrize("command", ["", "ls", "browse", "read", "write", "operate", "watch"])
+@pytest.mark.parametrize(
+    "command", ["", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"]
+)
 def test_help_teaches_with_examples(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])
     assert result.exit_code == 0

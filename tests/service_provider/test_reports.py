@@ -44,6 +44,7 @@ PATIENCE = 10.0
 """Seconds until a test gives up waiting; never the measure of anything."""
 POWER = "MET/MMXU1.TotW"
 FLOW = "MET/FwdSTMP1.Tmp"
+COMPRESSOR = "HP/HpGGIO1.Ind1"
 Stream = AsyncGenerator[HeatPumpReport, None]
 
 
@@ -65,6 +66,10 @@ def told(report: HeatPumpReport) -> dict[str, object]:
 
 async def block(box: ReportingBox, name: str) -> RcbValues:
     return await box.sp.report_block("hp0001", name)
+
+
+async def own_data_sets(box: ReportingBox) -> list[str]:
+    return [name for name in await box.sp.data_sets.names("hp0001") if name.startswith("@")]
 
 
 # --- what a stream gives ---------------------------------------------------------------------------
@@ -217,6 +222,53 @@ async def test_what_cannot_be_is_said_at_once(
             await anext(stream)
     assert len(box.server.associations) == 0
     assert all(one.free or one.resv_tms == -1 for one in await box.sp.report_blocks("hp0001"))
+
+
+async def test_members_named_one_by_one_are_reported_by_a_data_set_of_our_own(box: ReportingBox) -> None:
+    box.has(POWER, 1.0)
+    async with listening(box, members=[POWER, COMPRESSOR]) as stream:
+        first = await anext(stream)
+        assert [str(one.reading.reference) for one in first.entries] == [f"{POWER}[MX]", f"{COMPRESSOR}[ST]"]
+        box.has(FLOW, 35.0)
+        box.has(POWER, 1.0)
+        box.has(POWER, 2.0)
+        assert told(await anext(stream)) == {POWER: 2.0}, (
+            "what nobody asked for, or has not changed, is not told"
+        )
+        box.has(COMPRESSOR, True)
+        assert told(await anext(stream)) == {COMPRESSOR: True}
+
+
+async def test_a_block_is_left_as_it_was_found(box: ReportingBox) -> None:
+    before = {one.reference: one for one in await box.sp.report_blocks("hp0001")}
+    async with listening(box, members=[POWER], triggers=Trigger.DCHG, integrity=60.0) as stream:
+        used = (await anext(stream)).block
+        assert (await box.sp.report_block("hp0001", str(used))).trg_ops != before[used].trg_ops
+    after = await box.sp.report_block("hp0001", str(used))
+    assert after.free
+    for name in ("dat_set", "trg_ops", "intg_pd", "opt_flds"):
+        assert getattr(after, name) == getattr(before[used], name), name
+
+
+async def test_its_own_data_set_is_made_again_after_a_lost_link(box: ReportingBox) -> None:
+    async with listening(box, members=[POWER]) as stream:
+        used = (await anext(stream)).block
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        box.cut()
+        box.has(POWER, 3.0)
+        box.mend()
+        assert told(await waiting) == {POWER: 3.0}
+    assert (await box.sp.report_block("hp0001", str(used))).dat_set == "MET/LLN0$dsMeas"
+
+
+async def test_streams_of_members_share_an_association_and_leave_nothing(box: ReportingBox) -> None:
+    await box.sp.associate("hp0001")
+    async with listening(box, members=[POWER]) as one, listening(box, members=[FLOW]) as other:
+        await anext(one)
+        await anext(other)
+        assert len(await own_data_sets(box)) == 2
+    assert await own_data_sets(box) == []
 
 
 # --- what goes wrong -------------------------------------------------------------------------------

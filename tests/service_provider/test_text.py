@@ -64,7 +64,16 @@ def test_an_unknown_word_for_an_enumeration_lists_the_words() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("+5s", 5), ("+5", 5), ("+1.5s", 1.5), ("+10min", 600), ("+10m", 600), ("+2h", 7200)],
+    [
+        ("+5s", 5),
+        ("+5", 5),
+        ("+1.5s", 1.5),
+        ("+10min", 600),
+        ("+10m", 600),
+        ("+2h", 7200),
+        ("+5d", 432_000),
+        ("-1h", -3600),
+    ],
 )
 def test_a_time_from_now(text: str, seconds: float) -> None:
     assert time_from_text(text, NOW) == NOW + timedelta(seconds=seconds)
@@ -76,7 +85,7 @@ def test_a_time_of_day() -> None:
     assert time_from_text("2026-11-23T13:00:00", NOW) == datetime(2026, 11, 23, 13).astimezone(UTC)
 
 
-@pytest.mark.parametrize("text", ["5s", "-5s", "+5d", "tomorrow", "", "+", "25:00"])
+@pytest.mark.parametrize("text", ["5s", "+5w", "tomorrow", "", "+", "25:00"])
 def test_no_time(text: str) -> None:
     with pytest.raises(UnusableValue, match=r"\+5s"):
         time_from_text(text, NOW)
