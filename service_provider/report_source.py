@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
@@ -15,6 +15,7 @@ from iec61850_model.client.report_control import Reports
 from iec61850_model.client.reports import Report
 from iec61850_model.reference import Reference
 from iec61850_model.values import OptFlds, Trigger
+from service_provider.errors import NotAllowed
 from service_provider.reader import Peer, Reader
 from service_provider.report_text import block_reference, shown_data_set
 from service_provider.reports import HeatPumpReport, Shaper, entry_datetime
@@ -210,21 +211,25 @@ class Source:
         with suppress(ClientError, TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 await self._reports.disable(self.peer.address, self.values.reference)
-                for settings in () if for_now else self._goodbye():
-                    await self._reports.set(self.peer.address, self.values.reference, **settings)
+                if not for_now and not (self.values.buffered and self._wanted.keep):
+                    await self._leave()
 
-    def _goodbye(self) -> Iterator[RcbSettings]:
-        """What is set in the end, one after the other: the reservation goes last."""
-        values = self.values
-        if values.buffered and self._wanted.keep:
-            return
-        before = self._before()
-        if before:
-            yield before
+    async def _leave(self) -> None:
+        """Leave the block as it was found; the reservation goes last."""
+        values, before = self.values, self._before()
+        try:
+            await self._set_all(before)
+        except NotAllowed:
+            # A scope that has the block need not have its data set. A box brings that back by itself.
+            before.pop("dat_set", None)
+            await self._set_all(before)
         if values.resv is not None:
-            yield {"resv": False}
+            await self._set_all({"resv": False})
         if values.resv_tms is not None and values.resv_tms >= 0:
-            yield {"resv_tms": 0}
+            await self._set_all({"resv_tms": 0})
+
+    async def _set_all(self, settings: RcbSettings) -> None:
+        await self._reports.set(self.peer.address, self.values.reference, **settings)
 
     def _before(self) -> RcbSettings:
         """What of the block is otherwise now than before we used it, as it was."""

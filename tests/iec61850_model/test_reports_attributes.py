@@ -277,6 +277,17 @@ def test_an_unbuffered_block_reports_a_data_set_of_its_clients_association() -> 
     assert scene.value("urcb01", "ConfRev") == report.conf_rev + 1
 
 
+def test_a_block_that_is_given_up_has_its_configured_data_set_again() -> None:
+    scene = Scene()
+    scene.create("@mine", "MET/MMXU1.Hz[MX]")
+    assert scene.write("urcb01", Resv=True, DatSet="@mine", RptEna=True) == []
+    assert scene.write("urcb01", RptEna=False) == []
+    assert scene.value("urcb01", "DatSet") == "@mine", "it may be enabled again"
+    assert scene.write("urcb01", Resv=False) == []
+    assert scene.value("urcb01", "DatSet") == "MET/LLN0$dsMeas"
+    assert not any(used(DESK, "@mine") for used in scene.data_sets.in_use_of)
+
+
 def test_nobody_is_sent_the_data_set_of_anothers_association() -> None:
     scene = Scene()
     scene.create("@mine", "MET/MMXU1.Hz[MX]")

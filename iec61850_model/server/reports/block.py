@@ -119,8 +119,7 @@ class ReportBlock(Collecting):
             else:
                 self._release()
         if self._data_set_of == client:
-            # Its data set is gone with it: the next client is to find the block as configured.
-            self._watch(self._configured_name, None, self._configured)
+            self._forget_own_data_set()
 
     def show_owner(self, reader: Client | None) -> None:
         """Make Owner what this reader may see."""
@@ -172,6 +171,11 @@ class ReportBlock(Collecting):
             return DataAccessError.OBJECT_VALUE_INVALID
         self._watch(name, own, found)
         return None
+
+    def _forget_own_data_set(self) -> None:
+        """Instead of an ``@`` data set have the configured one: the next client is to find that."""
+        if self._data_set_of is not None:
+            self._watch(self._configured_name, None, self._configured)
 
     def _members(self, name: str, client: Client) -> tuple[Reference, ...] | None:
         if name.startswith("@"):

@@ -46,6 +46,7 @@ class UnbufferedBlock(ReportBlock):
                 return None
             case "Resv", _:
                 self._release()
+                self._forget_own_data_set()
                 return None
         return super()._apply(attribute, value, client, now)
 
