@@ -15,6 +15,7 @@ from hub.history.reading import Sample
 from hub.history.status import Follow, HistoryStatus, follows, statuses
 from hub.history.store import HistoryStore
 
+POWER = next(one for one in QUANTITIES if one.column == "electric_power")
 NONE_YET = "No heat pumps yet. Add one: hphub heatpump add hp0001 --box box0001@boxes.example.org"
 
 
@@ -33,9 +34,9 @@ def history_commands() -> None:
 def status(heat_pump: str | None, as_json: bool) -> None:
     """Show how far the history of each heat pump is, or that of one with its last values.
 
-    Lag is the time since the end of the last 5 minutes stored; gaps are 5-minute intervals since the first
-    one that are missing; doubles are samples refused because their interval was stored already; good is the
-    share of values whose quality was good.
+    Last is the end of the last 5 minutes stored, and power their mean, in W; lag is the time since then. Gaps
+    are 5-minute intervals since the first one that are missing; doubles are samples refused because their
+    interval was stored already; good is the share of values whose quality was good.
 
     \b
     Example:
@@ -51,9 +52,10 @@ def status(heat_pump: str | None, as_json: bool) -> None:
         show_json(listed if heat_pump is None else listed[0])
     elif heat_pump is None:
         rows = [list(_row(one, period, at).values()) for one in found]
-        show_table(("id", "consent", "last", "lag", "gaps", "doubles", "good"), rows, empty=NONE_YET)
+        heads = ("id", "consent", "last", "power", "lag", "gaps", "doubles", "good")
+        show_table(heads, rows, empty=NONE_YET)
     else:
-        show_record(_row(found[0], period, at))
+        show_record(_row(found[0], period, at) | _counts(found[0]))
         click.echo()
         _show_values(found[0].last)
 
@@ -74,11 +76,18 @@ def _row(one: HistoryStatus, period: int, at: float) -> dict[str, str]:
         "id": one.heat_pump,
         "consent": "yes" if one.consent else "no",
         "last": local_time(state.last_interval if state else None),
+        "power": _shown(_value(one.last, POWER)),
         "lag": "" if lag is None else _duration(lag),
         "gaps": "" if state is None else str(state.missing(period)),
         "doubles": "" if state is None else str(state.doubles),
         "good": "" if share is None else f"{share:.1%}",
     }
+
+
+def _counts(one: HistoryStatus) -> dict[str, str]:
+    """What is of interest of one heat pump only: BufOvfl seen, and samples of a time that cannot be."""
+    state = one.state
+    return {name: str(getattr(state, name)) if state else "" for name in ("samples", "overflows", "misdated")}
 
 
 def _duration(seconds: float) -> str:
@@ -91,8 +100,12 @@ def _show_values(last: Sample | None) -> None:
     rows = []
     for quantity in QUANTITIES if last else ():
         value, quality = _value(last, quantity), _quality(last, quantity)
-        rows.append([quantity.column, "" if value is None else f"{value:.7g}", quantity.unit, quality])
+        rows.append([quantity.column, _shown(value), quantity.unit, quality])
     show_table(("quantity", "value", "unit", "quality"), rows, empty="Nothing was stored yet.")
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.7g}"
 
 
 def _value(last: Sample | None, quantity: Quantity) -> float | int | None:

@@ -25,6 +25,8 @@ DELAY_SLACK = 4.0
 CUT_KNOWN_WITHIN = 30.0
 """Seconds within which a cut must be known (wired profile, DESIGN section 3)."""
 EXIT_NO_RIGHT = 3
+REPORTS = 3
+"""Reports to watch: everything, and changes of the power, which comes every second."""
 
 
 class Story:
@@ -44,6 +46,8 @@ class Story:
             self.browse,
             self.read_values,
             self.real_meter,
+            self.watch,
+            self.history_is_granted,
             self.switching_is_refused,
             self.control_is_granted,
             self.switch_at_once,
@@ -125,6 +129,32 @@ class Story:
         values = self._read("hp0003", POWER, "MET/MMXU1.PhV.phsA", "MET/FwdSTMP1.Tmp", "MET/OutMMET1.EnvTmp")
         _require_good(values)
         self._tell.seen("read from registers and files of another process")
+
+    def watch(self) -> None:
+        self._tell.step("agg watches: the box reports by itself what changes")
+        arguments = ("watch", "hp0001", "--member", POWER, "--member", COMPRESSOR, "--count", str(REPORTS))
+        self._tell.command(["hpclient", *arguments])
+        done = self._scene.command("hpclient", *arguments, "--json")
+        reports = [json.loads(line) for line in done.stdout.splitlines()]
+        self._tell.table(
+            ("reference", "value", "unit", "quality", "time", "reason"),
+            [(*_reading_row(one), one["reason"]) for report in reports for one in report["values"]],
+        )
+        reasons = [{value["reason"] for value in report["values"]} for report in reports]
+        if done.returncode or len(reports) != REPORTS or {"gi"} not in reasons:
+            raise StepFailed(f"exit code {done.returncode}, reports for {reasons}: {done.stderr}")
+        self._tell.seen("everything first, then each change; nobody asked again and again")
+
+    def history_is_granted(self) -> None:
+        self._tell.step("The operator lets the hub keep a history, for a purpose; the collector follows")
+        purpose = ("--right", "history", "--purpose", "monthly report")
+        self._operator("grant", "add", "agg", "hp0001", *purpose, "--until", "30d")
+        shown = self._operator("history", "status")
+        self._tell.lines(shown)
+        consents = dict(line.split()[:2] for line in shown.splitlines()[1:])
+        if consents != {"hp0001": "yes", "hp0002": "no", "hp0003": "no"}:
+            raise StepFailed(f"consents: {consents}")
+        self._tell.seen("5-minute averages of hp0001 from now on, of the others none")
 
     def switching_is_refused(self) -> None:
         self._tell.step("agg tries to switch the EVU relay and is refused")

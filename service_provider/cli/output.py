@@ -61,10 +61,12 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> N
 
 
 def print_readings(readings: Sequence[Reading]) -> None:
-    """Readings, one a line."""
+    """Readings, one a line; they are of one heat pump, which a person knows and a program may not."""
+    named = not sys.stdout.isatty()
+    heads = ("reference", "value", "quality", "time")
     rows = [
         (
-            one.heatpump,
+            *((one.heatpump,) if named else ()),
             str(one.reference),
             _value(one),
             "" if one.quality is None else one.quality.text,
@@ -72,7 +74,7 @@ def print_readings(readings: Sequence[Reading]) -> None:
         )
         for one in readings
     ]
-    print_table(("heat pump", "reference", "value", "quality", "time"), rows)
+    print_table(heads, rows)
 
 
 def print_presences(changes: Sequence[PresenceChange]) -> None:

@@ -50,16 +50,18 @@ def filled(granted: Hphub, folder: Path) -> Hphub:
 
 def test_the_table_has_a_row_for_each_heat_pump(filled: Hphub) -> None:
     header, one, two = filled("history", "status").output.splitlines()
-    assert header.split() == ["ID", "CONSENT", "LAST", "LAG", "GAPS", "DOUBLES", "GOOD"]
+    assert header.split() == ["ID", "CONSENT", "LAST", "POWER", "LAG", "GAPS", "DOUBLES", "GOOD"]
     assert one.split()[0:2] == ["hp0001", "yes"]
+    assert one.split()[-5] == "812.5"
     assert one.split()[-3:] == ["1", "1", "0.0%"]
-    assert two.split() == ["hp0002", "no", "-", "-", "-", "-", "-"]
+    assert two.split() == ["hp0002", "no", "-", "-", "-", "-", "-", "-"]
 
 
 def test_one_heat_pump_with_its_last_values(filled: Hphub) -> None:
     lines = filled("history", "status", "hp0001").output.splitlines()
     assert ["electric_power", "812.5", "W", "questionable"] in [line.split() for line in lines]
     assert ["reactive_power", "-", "var", "invalid"] in [line.split() for line in lines]
+    assert ["samples", "2"] in [line.split() for line in lines]
     assert ["room_humidity", "-", "%", "not", "reported"] in [line.split() for line in lines]
 
 
