@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -96,6 +100,37 @@ def test_hpclient_makes_reads_and_deletes_data_sets(scene: Scene) -> None:
     assert [one["reference"] for one in own["values"]] == [POWER, STATE]
 
 
+def test_a_data_set_is_a_live_table_on_a_terminal_and_a_report_a_line_for_a_program(scene: Scene) -> None:
+    shown = on_a_terminal(scene, "watch", PUMP, "--dataset", "dsMeas", "--count", "2")
+    assert "MET/LLN0.dsMeas" in shown
+    assert "\x1b[1m" in shown, "bold: what has just been told"
+    assert f"{POWER}[MX]" in shown
+    done = scene.command("hpclient", "watch", PUMP, "--dataset", "dsMeas", "--count", "2", "--json")
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["dataset"], one["seq_num"]) for one in reports] == [("MET/LLN0.dsMeas", n) for n in (0, 1)]
+
+
+def on_a_terminal(scene: Scene, *arguments: str) -> str:
+    """What hpclient draws on a terminal; it must end by itself."""
+    ours, its = os.openpty()
+    environment = os.environ | scene.client_environment | {"TERM": "xterm", "COLUMNS": "160"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service_provider.cli", *arguments],
+        env=environment, stdin=its, stdout=its, stderr=its,
+    )  # fmt: skip
+    os.close(its)
+    watchdog = Timer(PATIENCE, process.kill)
+    watchdog.start()
+    drawn = b""
+    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):
+        # Reading fails when the other end is closed, which is how a terminal ends.
+        while part := terminal.read(65_536):
+            drawn += part
+    watchdog.cancel()
+    assert process.wait(PATIENCE) == 0, drawn
+    return drawn.decode()
+
+
 def test_a_scope_lets_its_holder_make_only_data_sets_of_his_own(scene: Scene) -> None:
     async def use() -> None:
         async with provider(scene, OTHER_JID) as other, provider(scene, PROVIDER_JID) as agg:
@@ -175,6 +210,7 @@ def test_a_log_is_read_page_by_page_by_time_and_after_an_entry(scene: Scene) -> 
     assert after == second
     status = hpclient(scene, "log", "status", PUMP, LCB, "--json")
     assert (status["OldEntr"], status["OldEntrTm"]) == (first["entry_id"], first["time"])
+    assert first["entry_id"] in on_a_terminal(scene, "log", "query", PUMP, LOG, "--count", "1")
 
 
 def counted(client: ServiceProvider) -> list[ReadJournalRequest]:

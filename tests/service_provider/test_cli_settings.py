@@ -102,7 +102,13 @@ def test_a_configuration_with_unknown_keys_is_refused(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"]
+    "command",
+    [
+        *("", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"),
+        *(f"report {one}" for one in ("list", "show", "set", "enable", "disable")),
+        *(f"dataset {one}" for one in ("ls", "show", "read", "write", "create", "delete")),
+        *(f"log {one}" for one in ("ls", "show", "status", "query", "set")),
+    ],
 )
 def test_help_teaches_with_examples(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])
@@ -116,7 +122,16 @@ def test_no_option_takes_a_password() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["read"], ["read", "hp0001"], ["watch", "--for", "soon"], ["watch", "--count", "0"], ["fly"]],
+    [
+        ["read"],
+        ["read", "hp0001"],
+        ["watch", "--for", "soon"],
+        ["watch", "--count", "0"],
+        ["dataset", "create", "hp0001", "@mine"],
+        ["log", "query", "hp0001"],
+        ["log", "set", "hp0001", "LD0/LLN0.lcbStat"],
+        ["fly"],
+    ],
 )
 def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
