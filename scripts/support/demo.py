@@ -61,6 +61,15 @@ SENSORS = {
 }
 """Data object -> 1-Wire sensor."""
 
+NAMEPLATE = {
+    "der": {
+        "rated_power": 3200,
+        "buffer": {"volume": 200, "empty": 25, "full": 50},
+        "hot_water": {"volume": 190, "empty": 40, "full": 55},
+    }
+}
+"""The first box's heat pump as a load of the grid, and its storage: LD DER is alive."""
+
 
 def start_metered_box(scene: Scene, number: int) -> None:
     """A box on real interfaces: meter and relay on Modbus TCP, 1-Wire files, a house in another process."""
@@ -98,7 +107,7 @@ def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:
     scene.start_collector()
     proxy = BackgroundProxy(scene.prosody.c2s_port)
     tell.preparing("starting three boxes, one of them beside a meter on Modbus TCP and 1-Wire sensors")
-    scene.start_box(1, simulated(seed=1), simulated_points(), simulated_outputs())
+    scene.start_box(1, simulated(seed=1), simulated_points(), simulated_outputs(), more=NAMEPLATE)
     scene.start_box(2, simulated(seed=2), simulated_points(), simulated_outputs(), port=proxy.port)
     start_metered_box(scene, 3)
     return proxy
