@@ -65,6 +65,12 @@ class Logs:
         self._reader = reader
         self._peer = peer
 
+    async def names(self, heatpump: str, ld: str = "") -> list[str]:
+        """The logs of a logical device, or of all of them."""
+        address = self._peer(heatpump).address
+        devices = [ld] if ld else await self._client.server_directory(address)
+        return [name for device in devices for name in await self._client.logs.names(address, device)]
+
     async def blocks(self, heatpump: str, ld: str = "") -> list[LcbValues]:
         """All log control blocks in LLN0 of one logical device, or of all of them."""
         address = self._peer(heatpump).address

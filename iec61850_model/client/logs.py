@@ -9,11 +9,15 @@ from typing import TypedDict, TypeVar, Unpack
 from iec61850_model.client import errors
 from iec61850_model.client.errors import BadAnswer, UnusableValue
 from iec61850_model.client.exchange import Exchange
+from iec61850_model.client.name_lists import all_names
 from iec61850_model.mms.pdu import (
     Data,
     DataAccessError,
+    GetNameListRequest,
     JournalEntry,
+    ObjectClass,
     ObjectName,
+    ObjectScope,
     ReadJournalRequest,
     ReadJournalResponse,
     ReadRequest,
@@ -109,6 +113,12 @@ class Logs:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+
+    async def names(self, peer: str, ld: str) -> list[str]:
+        """The logs of a logical device, ``LD/LN.Log`` (GetLogicalNodeDirectory); raises NoSuchObject."""
+        request = GetNameListRequest(ObjectClass.JOURNAL, ObjectScope.DOMAIN, ld)
+        items = await all_names(self._exchange, peer, request)
+        return [f"{ld}/{item.replace('$', '.')}" for item in items]
 
     async def lcb_values(self, peer: str, block: Reference) -> LcbValues:
         """GetLCBValues; raises NoSuchObject."""

@@ -54,6 +54,13 @@ def runs(box: ReportingBox, times: int = 2) -> None:
 # --- control blocks --------------------------------------------------------------------------------
 
 
+async def test_logs_are_listed_by_name(logs: Logs) -> None:
+    assert await logs.names("hp0001") == [LOG]
+    assert await logs.names("hp0001", "MET") == []
+    with pytest.raises(NoSuchObject):
+        await logs.names("hp0001", "XXX")
+
+
 async def test_every_log_control_block_is_found(logs: Logs) -> None:
     (block,) = await logs.blocks("hp0001")
     assert (block.reference.without_fc, block.log_ena, block.status.empty) == (BLOCK, True, True)
