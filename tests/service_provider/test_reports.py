@@ -239,6 +239,18 @@ async def test_members_named_one_by_one_are_reported_by_a_data_set_of_our_own(bo
         assert told(await anext(stream)) == {COMPRESSOR: True}
 
 
+async def test_members_are_reported_on_change_whatever_their_block_is_configured_for(
+    box: ReportingBox,
+) -> None:
+    """The block of the averages reports updates; nobody who names members asks for those."""
+    box.has(COMPRESSOR, False)
+    async with listening(box, members=["AVG/FwdSTMP1.Tmp", COMPRESSOR]) as stream:
+        assert (await anext(stream)).block.ld == "AVG"
+        box.has(COMPRESSOR, True)
+        (entry,) = (await anext(stream)).entries
+        assert (entry.reading.value, entry.why) == (True, "dchg")
+
+
 async def test_a_block_is_left_as_it_was_found(box: ReportingBox) -> None:
     before = {one.reference: one for one in await box.sp.report_blocks("hp0001")}
     async with listening(box, members=[POWER], triggers=Trigger.DCHG, integrity=60.0) as stream:
