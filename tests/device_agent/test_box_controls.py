@@ -24,7 +24,10 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     model.write_bytes(
         with_control_models(
             ICD.read_bytes(),
-            {"EvuGGIO1.SPCSO1": "direct-with-enhanced-security", "RlyGGIO1.SPCSO1": "sbo-with-normal-security"},
+            {
+                "EvuGGIO1.SPCSO1": "direct-with-enhanced-security",
+                "RlyGGIO1.SPCSO1": "sbo-with-normal-security",
+            },
         )
     )
     return prepared(tmp_path, monkeypatch, model=str(model))

@@ -179,13 +179,14 @@ def test_a_value_is_selected_and_then_operated(box: ControlBox) -> None:
     assert (box.value(STATE), box.value(STATE, "stSeld")) == (3, False)
 
 
-@pytest.mark.parametrize("change", ["value", "number", "time", "origin", "test"])
+@pytest.mark.parametrize("change", ["value", "number", "time", "operTm", "origin", "test"])
 def test_what_is_operated_has_to_be_what_was_selected(box: ControlBox, change: str) -> None:
     box.selects_with(STATE, box.command(THREE))
     other = {
         "value": box.command(Data("integer", 2)),
         "number": box.command(THREE, number=2),
         "time": box.command(THREE, time=NOON + 1),
+        "operTm": box.command(THREE, after=5),
         "origin": box.command(THREE, category=6),
         "test": box.command(THREE, test=True),
     }[change]

@@ -80,7 +80,8 @@ class Command:
 
     def agrees_with(self, other: Command) -> bool:
         """All that has to be the same in SBOw, Oper and Cancel of enhanced security (7-2 clause 20)."""
-        return self.asks_the_same(other) and (self.number, self.time) == (other.number, other.time)
+        mine, its = (self.number, self.time, self.at), (other.number, other.time, other.at)
+        return self.asks_the_same(other) and mine == its
 
 
 @dataclass(frozen=True, slots=True)
