@@ -159,6 +159,9 @@ OPER = Data(
 )
 
 
+NAME = ObjectName("RlyGGIO1$CO$SPCSO2$Oper", "HP")
+
+
 def message(*named: tuple[ObjectName, Data]) -> Payload:
     names, values = zip(*named, strict=True)
     return Payload(Unconfirmed(InformationReport(VariableList(names), values)))
@@ -167,13 +170,11 @@ def message(*named: tuple[ObjectName, Data]) -> Payload:
 @pytest.mark.parametrize(
     "payload",
     [
-        message((ObjectName("RlyGGIO1$CO$SPCSO2$Oper", "HP"), Data("boolean", True))),
+        message((NAME, Data("boolean", True))),
         message((ObjectName("RlyGGIO1$CO$SPCSO1$Oper", "HP"), OPER)),
         message((ObjectName("RlyGGIO1$CO$SPCSO2$Oper"), OPER)),
         message((ObjectName("LastApplError"), OPER)),
-        message(
-            (ObjectName("LastApplError"), OPER), (ObjectName("RlyGGIO1$CO$SPCSO2$Oper", "HP"), OPER[1][0])
-        ),
+        message((ObjectName("LastApplError"), OPER), (NAME, OPER[1][0])),
         Payload(Unconfirmed(InformationReport(VariableList((ObjectName("LastApplError"),)), ()))),
     ],
 )
@@ -185,7 +186,7 @@ def test_what_is_no_termination_of_the_command_tells_nothing(box: Box, payload: 
 
 def test_a_termination_whose_reason_cannot_be_read_is_negative_all_the_same(box: Box) -> None:
     told = heard(box, ENHANCED, 7)
-    oper = (ObjectName("RlyGGIO1$CO$SPCSO2$Oper", "HP"), OPER)
+    oper = (NAME, OPER)
     box.client.receive(PEER, message((ObjectName("LastApplError"), Data("boolean", True)), oper))
     assert told == [Termination(AddCause.UNKNOWN, timed=False)]
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from device_agent.stored_buffer import octets_of_row
+from iec61850_model.client import Client
+from iec61850_model.client.reports import Report
+from iec61850_model.mms.pdu import Payload
 from iec61850_model.reference import Reference
+from iec61850_model.xmpp import Channel, Connection, ConnectionSettings
 from support.bench import updates
+from support.bench.processes import cpu_seconds, peak_memory
+from support.ports import LOOPBACK
+from support.scene import (
+    AGGREGATOR,
+    MODEL,
+    PROVIDER_JID,
+    Program,
+    Scene,
+    box_jid,
+    simulated,
+    simulated_outputs,
+    simulated_points,
+)
 
 AIM_CPU = 0.01
 """Part of a core."""
