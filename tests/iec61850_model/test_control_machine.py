@@ -82,11 +82,11 @@ class Machine(RuleBasedStateMachine):
         self._operate(peer, place, self.box.command(value, number=number, time=at, after=after), after)
 
     @precondition(lambda self: self.selected)
-    @rule(data=st.data(), number=numbers, after=delays)
-    def the_holder_operates(self, data: st.DataObject, number: int, after: float) -> None:
+    @rule(data=st.data(), number=numbers, after=delays, same=st.booleans())
+    def the_holder_operates(self, data: st.DataObject, number: int, after: float, same: bool) -> None:
         place = data.draw(st.sampled_from(sorted(self.selected)))
         known = self.selected[place]
-        if isinstance(known.command, Data):
+        if same and isinstance(known.command, Data):
             self._operate(known.who[0], place, known.command, 0)
         else:
             command = self.box.command(VALUES[PLACES[place]][0], number=number, after=after)
