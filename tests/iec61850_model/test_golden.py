@@ -151,6 +151,7 @@ EVERY_KIND = (
     Data("bit-string", "0100001000000"),
     Data("octet-string", b""),
     Data("octet-string", b"\x00\xff"),
+    Data("octet-string", bytes(range(64))),
     Data("visible-string", "a < b & c"),
     Data("visible-string", ""),
     Data("mMSString", "Wärme\x00\r\n\t\x1f"),
