@@ -86,7 +86,13 @@ class Agent:
         self._server = self._make_server(model.blocks)
         self._backlog = Backlog(self.tree, model.blocks.reports, buffers)
         self._serving = Serving(self._server, self._clock, self._settings, self._switching, self._send)
-        self._link = Link(config, self._serving.request, self._serving.peer_gone, self._serving.link_lost)
+        self._link = Link(
+            config,
+            self._serving.request,
+            self._serving.peer_gone,
+            self._serving.withdrawn,
+            self._serving.link_lost,
+        )
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""

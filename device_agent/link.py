@@ -24,18 +24,24 @@ Handler = Callable[[str, Payload | MalformedPdu, int], Awaitable[list[Payload]]]
 
 
 class Link:
-    """The XMPP connection of a box. Serves its hub's domain and its collector, nobody else."""
+    """The XMPP connection of a box. Serves its hub's domain and its collector, nobody else.
+
+    ``on_gone`` (a JID): a client is gone; ``on_withdrawn`` (a bare JID): it may command no more; ``on_lost``:
+    our own link is lost.
+    """
 
     def __init__(
         self,
         config: BoxConfig,
         on_request: Handler,
         on_gone: Callable[[str], None],
+        on_withdrawn: Callable[[str], None],
         on_lost: Callable[[], None],
     ) -> None:
         self._hub = config.hub
         self._collector = config.collector_domain
         self._on_gone = on_gone
+        self._on_withdrawn = on_withdrawn
         self._on_lost = on_lost
         self._again: asyncio.TimerHandle | None = None
         self._delay = ANNOUNCE_AGAIN
@@ -101,6 +107,9 @@ class Link:
                 self._on_gone(sender)
         elif type_ in ("unavailable", "error"):
             self._on_gone(sender)
+        elif type_ == "unsubscribed" and _domain(sender) == self._hub:
+            # The hub's word that a provider's grant has ended; it speaks in the provider's alias.
+            self._on_withdrawn(sender.partition("/")[0])
 
     def _announce(self, to: str) -> None:
         """Directed presence: the hub needs no subscription to know that the box is there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import structlog
 
@@ -42,18 +42,19 @@ class Serving:
         self._settings = settings
         self._switching = switching
         self._send = send
-        self._replies: dict[int, asyncio.Future[Payload]] = {}
-        self._before: dict[int, list[Payload]] = {}
+        self._replies: dict[Hashable, asyncio.Future[Payload]] = {}
+        self._before: dict[Hashable, list[Payload]] = {}
+        self._after: dict[Hashable, list[Payload]] = {}
         self._next_token = 0
         self._due = asyncio.Event()
         server.tree.watchers.append(self._changed)
 
     async def request(self, peer: str, payload: Payload | MalformedPdu, octets: int) -> list[Payload]:
-        """Answer one request: what travels before the answer, then the answer."""
+        """Answer one request: what travels before the answer, the answer, what travels after it."""
         self._next_token += 1
         token = self._next_token
         self._replies[token] = asyncio.get_running_loop().create_future()
-        self._before[token] = []
+        self._before[token], self._after[token] = [], []
         try:
             malformed = isinstance(payload, MalformedPdu)
             self.counts.requests["malformed" if malformed else "served"] += 1
@@ -64,13 +65,19 @@ class Serving:
             self._perform(effects)
             self._due.set()
             answer = await self._replies[token]
-            return [*self._before[token], answer]
+            return [*self._before[token], answer, *self._after[token]]
         finally:
-            del self._replies[token], self._before[token]
+            del self._replies[token], self._before[token], self._after[token]
 
     def peer_gone(self, peer: str) -> None:
         """A client is gone: an unavailable presence, or something sent to it came back."""
         self.server.peer_gone(peer, self._clock.moment())
+        self._due.set()
+
+    def withdrawn(self, peer: str) -> None:
+        """The hub says that a provider (its bare JID) may command no more."""
+        log.info("a provider may command no more: what it had waiting or selected is gone", peer=peer)
+        self._perform(self.server.withdraw(peer, self._clock.moment()))
         self._due.set()
 
     def link_lost(self) -> None:
@@ -97,13 +104,14 @@ class Serving:
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         ahead: list[Send] = []
+        answered: Reply | None = None
         for effect in effects:
             match effect:
                 case Send():
                     ahead.append(effect)
-                case Reply(token=token, payload=payload):
-                    self._reply(token, ahead, payload)
-                    ahead = []
+                case Reply():
+                    self._reply(effect, ahead)
+                    ahead, answered = [], effect
                 case Switch():
                     task = asyncio.create_task(self._switch(effect))
                     self.switching_now.add(task)
@@ -111,16 +119,19 @@ class Serving:
                 case Settled(references):
                     self._settings.save(self.server.tree, references)
         for sent in ahead:
+            # A termination must not overtake the answer to its operate (8-2, 20.6).
+            if answered is not None and sent.peer == answered.peer and answered.token in self._after:
+                self._after[answered.token].append(sent.payload)
+                continue
             self.counts.reports += _is_report(sent.payload)
             self._send(sent.peer, sent.payload)
 
-    def _reply(self, token: object, ahead: list[Send], payload: Payload) -> None:
+    def _reply(self, reply: Reply, ahead: list[Send]) -> None:
         """An answer, with the LastApplError that goes before it (8-2, 20.8)."""
-        assert isinstance(token, int)
-        waiting = self._replies.get(token)
+        waiting = self._replies.get(reply.token)
         if waiting is not None and not waiting.done():
-            self._before[token] = [sent.payload for sent in ahead]
-            waiting.set_result(payload)
+            self._before[reply.token] = [sent.payload for sent in ahead]
+            waiting.set_result(reply.payload)
 
     async def _switch(self, switch: Switch) -> None:
         cause = await self._switching.command(switch.reference, switch.value)
@@ -135,6 +146,7 @@ class Serving:
         )
         self._perform(self.server.switched(switch.key, cause, self._clock.moment()))
         self._switching.commanded(switch.reference, switch.value, cause)
+        self._due.set()
 
 
 def _is_report(payload: Payload) -> bool:

@@ -40,12 +40,14 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
     except Unlisted as unlisted:
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
-        for grant in grants:
-            if _covers(grant, need, now):
-                break
-        else:
+        if not permitted(need, grants, now):
             return Judgement(False, service, references, _reason(need), detail)
     return Judgement(True, service, references, detail=detail)
+
+
+def permitted(need: Need, grants: Sequence[Grant], now: float) -> bool:
+    """One of these live grants covers the need."""
+    return any(_covers(grant, need, now) for grant in grants)
 
 
 def _covers(grant: Grant, need: Need, now: float) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hub.names import named_list, variable
 from hub.roster import Right
-from hub.wording import time_of
+from hub.wording import originator_of, time_of
 from iec61850_model.mms.pdu import (
     CancelRequest,
     ConcludeRequest,
@@ -31,7 +31,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
 )
 from iec61850_model.reference import InvalidReference, Reference
-from iec61850_model.values import FunctionalConstraint
+from iec61850_model.values import FunctionalConstraint, OrCat
 
 SCHEDULE_DEVICE = "SCH"
 """Logical device of the schedules: only the right ``schedule`` changes anything in it (DESIGN section 4)."""
@@ -41,6 +41,9 @@ REPORT_BLOCKS = frozenset({FC.BR, FC.RP})
 READABLE = frozenset({FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG, FC.LG}) | REPORT_BLOCKS
 SETTABLE = frozenset({FC.SP, FC.CF, FC.SV, FC.BL, FC.SE, FC.LG})
 CONTROLS = frozenset({"Oper", "SBOw", "Cancel"})
+REMOTE_ORIGINATORS = frozenset({OrCat.REMOTE_CONTROL, OrCat.AUTOMATIC_REMOTE})
+"""Who a provider may say he is: station, bay and maintenance are at the heat pump, and boxes obey them when
+Loc or LocSta shuts out who is remote (7-4, Annex B)."""
 
 
 class Need(NamedTuple):
@@ -65,7 +68,10 @@ def needs_of(pdu: Pdu) -> Sequence[Need]:
     """All that a request needs; raises Unlisted."""
     match pdu:
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
-            return [_read_need(_reference(name)) for name in names]
+            references = [_reference(name) for name in names]
+            if len(references) > 1 and any(map(_selects, references)):
+                raise Unlisted("a select stands alone in its read")
+            return [_read_need(reference) for reference in references]
         case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
             if len(names) != len(data):
                 raise Unlisted("a write with as many values as variables is wanted")
@@ -131,7 +137,7 @@ def _own_list_needs(names: Sequence[ObjectName]) -> list[Need]:
 def _read_need(reference: Reference) -> Need:
     if reference.fc in READABLE:
         return Need(Right.READ, reference)
-    if reference.fc is FC.CO and reference.path[-1:] == ("SBO",):
+    if _selects(reference):
         return _control_need(reference, None)
     raise Unlisted(f"no right lets reading {reference} through")
 
@@ -143,10 +149,17 @@ def _member_need(reference: Reference) -> Need:
     return _read_need(reference)
 
 
+def _selects(reference: Reference) -> bool:
+    return reference.fc is FC.CO and reference.path[-1:] == ("SBO",)
+
+
 def _write_needs(reference: Reference, data: Data) -> Iterator[Need]:
     if reference.fc in REPORT_BLOCKS:
         yield from _block_needs(reference, data)
     elif reference.fc is FC.CO and reference.path and reference.path[-1] in CONTROLS:
+        or_cat = originator_of(data)
+        if or_cat is not None and or_cat not in REMOTE_ORIGINATORS:
+            raise Unlisted(f"who commands through the hub is remote: not of orCat {or_cat}")
         # A cancel repeats the operTm of the command it ends; it does nothing at that time.
         at = time_of(data) if reference.path[-1] != "Cancel" else None
         yield _control_need(reference, at.unix if at else None)

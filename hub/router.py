@@ -12,28 +12,13 @@ from typing import NamedTuple
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
-from hub.judge import Judgement, judge
-from hub.roster import HeatPump, Right, Roster
+from hub.judge import Judgement, judge, permitted
+from hub.roster import HeatPump, Roster
+from hub.sayings import Saying, saying
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import (
-    AccessResult,
-    ConfirmedError,
-    ConfirmedResponse,
-    Data,
-    DefineNamedVariableListResponse,
-    DeleteNamedVariableListResponse,
-    InformationReport,
-    ObjectName,
-    Payload,
-    Pdu,
-    Reject,
-    Unconfirmed,
-    VariableList,
-    VariableListName,
-    WriteResponse,
-)
+from iec61850_model.mms.pdu import Payload
 
 PING_NS = "urn:xmpp:ping"
 ANSWERS = ("result", "error")
@@ -196,25 +181,26 @@ class Router:
         public = self.addresses.heat_pump(heat_pump.id)
         way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
         said = _said(incoming)
+        heard = Judgement(True, said.saying.service, said.saying.references)
         grants = self.roster.grants(provider.id, heat_pump.id, now)
         if not grants:
             if answers and said.result:
-                ended = way.entry(AuditKind.RESULT, _RESULT, f"{said.result}; {_ENDED}")
+                ended = way.entry(AuditKind.RESULT, heard, f"{said.result}; {_ENDED}")
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
             return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
-        if said.reports and not any(Right.READ in grant.rights for grant in grants):
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant to read")
+        need = said.saying.need
+        if need is not None and not permitted(need, grants, now):
+            return _refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
         if said.condition is None:
             xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, said.inner)
         elif answers or incoming.type == "error":
             xml = error(incoming.kind, incoming.id, public, target, said.condition)
         else:
             return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
-        audit = way.entry(AuditKind.RESULT, _RESULT, said.result) if said.result else None
+        audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
         return way.forward(xml, "", audit, xml)
 
 
-_RESULT = Judgement(True, "")
 _UNREADABLE = Judgement(False, "")
 _ENDED = "not passed on: the provider holds no grant"
 
@@ -237,58 +223,29 @@ def _request_in(incoming: Stanza) -> Payload:
 
 
 class _Said(NamedTuple):
-    """What a box says: the PDU written anew, what the audit is told, whether it is a report of values, and
-    the condition if it is no PDU."""
+    """What a box says: the PDU written anew and what of it matters, or the condition if it is no PDU."""
 
     inner: str = ""
-    result: str = ""
-    reports: bool = False
+    saying: Saying = Saying()
     condition: Condition | None = None
+
+    @property
+    def result(self) -> str:
+        """What the audit is told."""
+        return self.saying.result if self.condition is None else self.condition
 
 
 def _said(incoming: Stanza) -> _Said:
     if incoming.type == "error":
-        condition = incoming.error_condition
-        return _Said(result=condition, condition=condition)
+        return _Said(condition=incoming.error_condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
         payload = _payload_in(incoming)
         if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        return _Said(xer.encode_payload(payload), _result(payload.pdu), _reports(payload.pdu))
+        return _Said(xer.encode_payload(payload), saying(payload.pdu))
     except xer.CodecError:
-        condition = Condition.INTERNAL_SERVER_ERROR
-        return _Said(result=condition, condition=condition)
-
-
-def _reports(pdu: Pdu) -> bool:
-    """A report names a variable list; LastApplError and CommandTermination name variables (8-2, 17.1)."""
-    return isinstance(pdu, Unconfirmed) and isinstance(pdu.service.variables, VariableListName)
-
-
-def _result(pdu: Pdu) -> str:
-    """What an answer says of a steering request, for the audit; empty for answers to reading."""
-    match pdu:
-        case ConfirmedResponse(_, WriteResponse(results)):
-            return ", ".join("done" if one is None else one.text for one in results) or "done"
-        case ConfirmedResponse(_, DefineNamedVariableListResponse()):
-            return "done"
-        case ConfirmedResponse(_, DeleteNamedVariableListResponse(matched, deleted)):
-            return f"{deleted} of {matched} deleted"
-        case ConfirmedError(_, mms_error):
-            return mms_error.text
-        case Reject(reason):
-            return f"rejected: {reason.name.lower().replace('_', '-')}"
-        case Unconfirmed(InformationReport(VariableList((ObjectName("LastApplError"),)), (first,))):
-            return f"LastApplError: {_add_cause(first)}"
-    return ""
-
-
-def _add_cause(result: AccessResult) -> str:
-    """AddCause stands last in LastApplError (8-2, 20.8)."""
-    parts = result.value if isinstance(result, Data) else ()
-    last = parts[-1] if isinstance(parts, tuple) and parts else None
-    return f"AddCause {last.value!r}" if isinstance(last, Data) and last.tag == "integer" else "unreadable"
+        return _Said(condition=Condition.INTERNAL_SERVER_ERROR)
 
 
 def _answer_hub(incoming: Stanza) -> Routed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.names import shown, shown_list
+from iec61850_model.control_parts import control_parts
 from iec61850_model.mms.pdu import (
     AccessSpecification,
     CancelRequest,
@@ -77,7 +78,7 @@ def describe(pdu: Pdu) -> tuple[str, tuple[str, ...], str]:
 
 
 def _reading(names: Sequence[ObjectName]) -> str:
-    if any(name.item.endswith("$SBO") for name in names):
+    if any("$CO$" in name.item and name.item.endswith("$SBO") for name in names):
         return "Select"
     block = _block_of(names)
     return f"Get{block}Values" if block else "GetDataValues"
@@ -92,7 +93,7 @@ def _describe_write(variables: AccessSpecification, data: Sequence[Data]) -> tup
     plain = f"Set{block}Values" if block else "SetDataValues"
     service = next((_CONTROL_SERVICES[one] for one in _CONTROL_SERVICES if one in last), plain)
     commands = [
-        _describe_command(value) for one, value in zip(last, data, strict=False) if one in _CONTROL_SERVICES
+        describe_command(value) for one, value in zip(last, data, strict=False) if one in _CONTROL_SERVICES
     ]
     return service, tuple(map(shown, names)), "; ".join(filter(None, commands))
 
@@ -103,7 +104,8 @@ def _block_of(names: Sequence[ObjectName]) -> str:
     return _BLOCKS.get(parts[1], "") if len(parts) > 2 else ""
 
 
-def _describe_command(value: Data) -> str:
+def describe_command(value: Data) -> str:
+    """Value and time of a control structure; empty for anything else."""
     parts = value.value
     if not isinstance(parts, tuple) or not parts or not isinstance(parts[0], Data):
         return ""
@@ -111,7 +113,9 @@ def _describe_command(value: Data) -> str:
     while isinstance(first, tuple) and first and isinstance(first[0], Data):
         first = first[0].value
     at = time_of(value)
-    return f"ctlVal={first!r:.40}" + (f" operTm={at.iso}" if at else "")
+    said = control_parts(value)
+    test = " Test" if said is not None and said.test else ""
+    return f"ctlVal={first!r:.40}" + (f" operTm={at.iso}" if at else "") + test
 
 
 def time_of(data: Data) -> Timestamp | None:
@@ -123,3 +127,15 @@ def time_of(data: Data) -> Timestamp | None:
     if isinstance(second, Data) and isinstance(second.value, Timestamp) and not second.value.is_zero:
         return second.value
     return None
+
+
+def originator_of(data: Data) -> int | None:
+    """orCat of a control structure: origin stands after ctlVal, or after operTm; None if there is none."""
+    parts = data.value
+    if data.tag != "structure" or not isinstance(parts, tuple):
+        return None
+    after = [part for part in parts[1:3] if isinstance(part, Data)]
+    origin = next((part for part in after if part.tag != "utc-time"), None)
+    inside = origin.value if origin is not None and origin.tag == "structure" else ()
+    first = inside[0] if isinstance(inside, tuple) and inside else None
+    return first.value if isinstance(first, Data) and isinstance(first.value, int) else None

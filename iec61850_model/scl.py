@@ -139,6 +139,8 @@ class _Reader:
         for do in template.iterfind(f"{_NS}DO"):
             name = _name(do)
             self._object(node, (name,), do, _child(ln, "DOI", name))
+            if do.get("transient") in ("true", "1"):
+                node.transient.add((name,))
         for one in ln.iter(f"{_NS}DOI", f"{_NS}SDI", f"{_NS}DAI"):
             if one not in self.placed:
                 raise _at(one, f"{one.get('name')} has no place in LNodeType {template.get('id')}")

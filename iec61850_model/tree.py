@@ -120,6 +120,8 @@ class LogicalNode:
     ln_class: str
     by_fc: dict[FC, Branch] = field(default_factory=dict)
     cdcs: dict[tuple[str, ...], str] = field(default_factory=dict)
+    transient: set[tuple[str, ...]] = field(default_factory=set)
+    """Data objects whose value does not last: true for a moment, then false again (7-4; SCL transient)."""
 
     def describe(self) -> TypeDescription:
         return Structure(tuple((fc.value, branch.describe()) for fc, branch in self.by_fc.items()))
@@ -210,6 +212,11 @@ class Tree:
         node = self.logical_node(reference.ld, reference.ln)
         return node.cdcs.get(reference.path) if node else None
 
+    def is_transient(self, reference: Reference) -> bool:
+        """The value of this data object does not last (7-4)."""
+        node = self.logical_node(reference.ld, reference.ln)
+        return node is not None and reference.path in node.transient
+
     def data_objects(self) -> Iterator[tuple[Reference, str]]:
         """Every data object (sub data objects too) with its common data class."""
         for device in self.devices.values():
@@ -269,6 +276,19 @@ class Tree:
             assignments += self._planned(one)
         self._assign(assignments)
 
+    def set_beside(self, reference: Reference, values: Mapping[tuple[str, ...], Value]) -> None:
+        """Set attributes that stand beside a data object's value, such as ``("stSeld",)``, where they exist.
+
+        Value, quality and time stay as they are. Raises ValueRefused.
+        """
+        assignments: list[tuple[Reference, Leaf, Value]] = []
+        for fc in VALUE_FCS:
+            place = reference.with_fc(fc)
+            branch = self.find(place)
+            if isinstance(branch, Branch):
+                assignments += _beside(place, branch, values)
+        self._assign(assignments)
+
     def write(self, reference: Reference, data: Data) -> None:
         """Set an attribute, structure or array that a client may write, all of it or nothing.
 
@@ -295,10 +315,7 @@ class Tree:
         yield place.child(*path), leaf, value
         yield place.child("q"), quality, update.quality
         yield place.child("t"), time, update.time
-        for at, part in update.mirrored.items():
-            mirror = branch.leaf(*at)
-            if mirror is not None:
-                yield place.child(*at), mirror, mirror.type.checked(part)
+        yield from _beside(place, branch, update.mirrored)
 
     def _assign(self, assignments: Sequence[tuple[Reference, Leaf, Value]]) -> None:
         changes = []
@@ -320,6 +337,15 @@ def _same(old: Value, new: Value) -> bool:
     if isinstance(old, float) and isinstance(new, float) and math.isnan(old):
         return math.isnan(new)
     return old == new
+
+
+def _beside(
+    place: Reference, branch: Branch, values: Mapping[tuple[str, ...], Value]
+) -> Iterator[tuple[Reference, Leaf, Value]]:
+    for at, value in values.items():
+        leaf = branch.leaf(*at)
+        if leaf is not None:
+            yield place.child(*at), leaf, leaf.type.checked(value)
 
 
 def _leaves(reference: Reference, node: Node) -> Iterator[tuple[Reference, Leaf]]:

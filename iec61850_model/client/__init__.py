@@ -1,7 +1,7 @@
 """An IEC 61850 client over any transport: the services of 7-2, their answers as plain values, one error
 tree."""
 
-from iec61850_model.client.control import Operation
+from iec61850_model.client.control import Operation, Termination
 from iec61850_model.client.data_sets import DataSetDirectory, DataSets
 from iec61850_model.client.definition import NodeDefinition, part, value_path
 from iec61850_model.client.errors import (
@@ -37,6 +37,7 @@ __all__ = [
     "Plain",
     "Rejected",
     "ServiceErrorReceived",
+    "Termination",
     "Transport",
     "UnusableValue",
     "part",

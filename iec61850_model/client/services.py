@@ -9,9 +9,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from iec61850_model.client import errors
-from iec61850_model.client.control import LastErrors, Operation, oper_data
+from iec61850_model.client.control import Operation
+from iec61850_model.client.controls import Controls
 from iec61850_model.client.data_sets import DataSets
-from iec61850_model.client.definition import NodeDefinition, part
+from iec61850_model.client.definition import NodeDefinition
 from iec61850_model.client.errors import (
     BadAnswer,
     ServiceErrorReceived,
@@ -54,13 +55,13 @@ MAX_DEFINITIONS = 4096
 class Client:
     """An IEC 61850 client for any number of peers.
 
-    ``data_sets``, ``reports`` and ``logs`` are the services of 7-2 clauses 13 and 17.
+    ``controls``, ``data_sets``, ``reports`` and ``logs`` are the services of 7-2 clauses 20, 13 and 17.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._exchange = Exchange(transport)
         self._definitions: OrderedDict[tuple[str, str, str], NodeDefinition] = OrderedDict()
-        self._last_errors = LastErrors()
+        self.controls = Controls(self._exchange, self.definition)
         self.data_sets = DataSets(self._exchange, self.definition)
         self.reports = Reports(self._exchange, self.definition)
         self.logs = Logs(self._exchange)
@@ -95,7 +96,7 @@ class Client:
 
         What is left may be a report: give it to ``reports.receive``.
         """
-        return self._last_errors.receive(peer, payload)
+        return self.controls.receive(peer, payload)
 
     # --- directories (8-2 clauses 9 to 12) ----------------------------------------------------------
 
@@ -224,26 +225,8 @@ class Client:
     # --- control (7-2 clause 20, 8-2 clause 20) -----------------------------------------------------
 
     async def operate(self, peer: str, reference: Reference, operation: Operation) -> None:
-        """Operate, or TimeActivatedOperate, a controllable data object; returns when the device accepted it.
-
-        Raises ControlRefused with the AddCause, NoSuchObject, UnusableValue (nothing is sent then).
-        """
-        definition = await self.definition(peer, reference.ld, reference.ln)
-        control = Reference(reference.ld, reference.ln, reference.path, FC.CO)
-        described = definition.find(FC.CO, reference.path)
-        if described is None and not definition.where(reference.path):
-            raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
-        try:
-            data = oper_data(part(described, ("Oper",)), operation)
-        except UnusableValue as error:
-            raise UnusableValue(f"{reference.without_fc}: {error}") from None
-        key = self._last_errors.expect(peer, f"{control.ld}/{control.item_id}", operation.ctl_num)
-        try:
-            (result,) = await self._write(peer, [control.child("Oper")], [data])
-        finally:
-            cause = self._last_errors.take(key)
-        if result is not None:
-            raise errors.of_control(reference.without_fc, result, cause)
+        """``controls.operate``, which most callers want of all controls."""
+        await self.controls.operate(peer, reference, operation)
 
     async def _write(
         self, peer: str, references: Sequence[Reference], data: Sequence[Data]

@@ -42,7 +42,7 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.server import access
 from iec61850_model.server.associations import Association, Associations
 from iec61850_model.server.buffer import EntryBuffer
-from iec61850_model.server.control import Client, Controls
+from iec61850_model.server.control import Client, Controls, selected_by
 from iec61850_model.server.data_sets import DataSets
 from iec61850_model.server.effects import Effect, Incoming, Moment, Reply
 from iec61850_model.server.logs import Logs
@@ -125,6 +125,9 @@ class Server:
                 return [incoming.answered(ConfirmedError(invoke_id, PDU_SIZE))]
             case ConfirmedRequest(invoke_id, WriteRequest() as request):
                 return self._writes.begin(incoming, invoke_id, request, moment)
+            case ConfirmedRequest(invoke_id, ReadRequest() as request) if target := selected_by(request):
+                selected = self.controls.select(_client(incoming), target, moment)
+                return [incoming.answered(ConfirmedResponse(invoke_id, selected))]
             case ConfirmedRequest() as request:
                 return [self._serve(incoming, request, size)]
         return [incoming.answered(Reject(RejectReason.INVALID_PDU))]
@@ -142,14 +145,14 @@ class Server:
         return self._writes.switched(key, cause, moment)
 
     def tick(self, moment: Moment) -> list[Effect]:
-        """Carry out what is due: the end of leases, time-activated controls, reports and logs."""
+        """Carry out what is due: the end of leases, selections and controls, reports and logs."""
         self._ended(self.associations.expire(moment.now), moment)
-        return self.controls.due(moment.now) + self.reports.tick(moment) + self.logs.tick(moment)
+        return self.controls.tick(moment) + self.reports.tick(moment) + self.logs.tick(moment)
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""
         times = [
-            self.controls.next_due(),
+            self.controls.next_tick(),
             self.associations.next_expiry(),
             self.reports.next_tick(),
             self.logs.next_tick(),
@@ -159,6 +162,10 @@ class Server:
     def peer_gone(self, peer: str, moment: Moment) -> None:
         """A client is gone (presence unavailable, stanza error): Abort of its associations."""
         self._ended(self.associations.abort_peer(peer), moment)
+
+    def withdraw(self, peer: str, moment: Moment) -> list[Effect]:
+        """A client (bare JID) may command no more: its selections and pending commands are gone."""
+        return self.controls.withdraw(peer, moment)
 
     def link_lost(self, moment: Moment) -> None:
         """The server's own link is lost, and with it every client."""
@@ -177,6 +184,7 @@ class Server:
         """Whatever way an association ends, what was its own is gone with it (7-2 clause 8)."""
         self.reports.ended(associations, moment)
         self.data_sets.ended(associations)
+        self.controls.ended(Client(one.peer, one.id) for one in associations)
 
     def _serve(self, incoming: Incoming, request: ConfirmedRequest, size: int) -> Reply:
         if isinstance(request.service, UnknownService | WriteRequest):

@@ -23,7 +23,7 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.reference import Reference
 from iec61850_model.server import access
-from iec61850_model.server.control import Client, Controls, Executing, Refused
+from iec61850_model.server.control import Answer, Client, Controls, Executing, Refused, service_of
 from iec61850_model.server.data_sets import NO_DATA, DataSets
 from iec61850_model.server.effects import Effect, Incoming, Moment, Settled, Switch
 from iec61850_model.tree import Tree
@@ -35,13 +35,18 @@ MAX_PENDING = 64
 
 @dataclass(slots=True)
 class _Pending:
-    """A write of which some variables wait for the process."""
+    """A write of which some variables wait for the process.
+
+    ``waiting``: their keys; ``started``: keys of what goes on after the answer; ``after``: what is told then.
+    """
 
     client: Client
     incoming: Incoming
     invoke_id: int
     results: list[DataAccessError | None]
     waiting: dict[int, int] = field(default_factory=dict)
+    started: set[int] = field(default_factory=set)
+    after: list[Effect] = field(default_factory=list)
 
 
 BlockWrite: TypeAlias = Callable[[Client, Reference, Data, Moment], DataAccessError | None]
@@ -90,8 +95,12 @@ class Writes:
                 pending.results[at] = DataAccessError.OBJECT_NON_EXISTENT
             elif by_list and reference.fc in NO_DATA:
                 pending.results[at] = DataAccessError.OBJECT_ACCESS_DENIED
-            elif Controls.is_operate(reference):
-                effects += self._operate(pending, at, reference, data, moment)
+            elif (service := service_of(reference)) is not None:
+                if len(self._pending) >= MAX_PENDING:
+                    pending.results[at] = DataAccessError.TEMPORARILY_UNAVAILABLE
+                    continue
+                answer = self._controls.request(service, client, reference, data, moment)
+                effects += self._answered(pending, at, answer)
             elif reference.fc is not None and reference.fc in self._block_writes:
                 pending.results[at] = self._block_writes[reference.fc](client, reference, data, moment)
             else:
@@ -104,42 +113,45 @@ class Writes:
 
     def switched(self, key: int, cause: AddCause | None, moment: Moment) -> list[Effect]:
         """The process has taken (cause None) or refused what a Switch asked; raises KeyError."""
+        answer = self._controls.switched(key, cause, moment)
         pending = self._pending.pop(key, None)
-        effects: list[Effect] = []
-        if pending is not None and cause is not None:
-            effects.append(self._controls.last_appl_error(key, pending.client, cause))
-        outcome = self._controls.switched(key, cause, moment)
         if pending is None:
-            return effects
+            return list(answer.after)
+        if key in pending.started:
+            # Its termination must not overtake the answer to the write (8-2, 20.6).
+            pending.after += answer.after
+            return []
         at = pending.waiting.pop(key)
-        pending.results[at] = outcome.error if isinstance(outcome, Refused) else None
-        return effects + self._answer_if_complete(pending)
+        pending.results[at] = answer.outcome.error if isinstance(answer.outcome, Refused) else None
+        return [*answer.ahead, *self._answer_if_complete(pending)]
 
     def waits(self, client: Client) -> bool:
         """A write of this association still waits for the process."""
         return any(one.client == client for one in self._pending.values())
 
-    def _operate(
-        self, pending: _Pending, at: int, reference: Reference, data: Data, moment: Moment
-    ) -> list[Effect]:
-        if len(self._pending) >= MAX_PENDING:
-            pending.results[at] = DataAccessError.TEMPORARILY_UNAVAILABLE
-            return []
-        outcome, effects = self._controls.operate(pending.client, reference, data, moment)
-        match outcome:
-            case Refused(error):
-                pending.results[at] = error
-            case Executing() if not effects:
-                pending.results[at] = DataAccessError.TEMPORARILY_UNAVAILABLE
-        for effect in effects:
-            if isinstance(effect, Switch):
+    def _answered(self, pending: _Pending, at: int, answer: Answer) -> list[Effect]:
+        """Note how a control was answered; what is to be done before the answer to the whole write."""
+        if isinstance(answer.outcome, Refused):
+            pending.results[at] = answer.outcome.error
+        for effect in answer.after:
+            if not isinstance(effect, Switch):
+                continue
+            if isinstance(answer.outcome, Executing):
                 pending.waiting[effect.key] = at
                 self._pending[effect.key] = pending
-        return effects
+            else:
+                pending.started.add(effect.key)
+        pending.after += answer.after
+        return list(answer.ahead)
 
-    @staticmethod
-    def _answer_if_complete(pending: _Pending) -> list[Effect]:
+    def _answer_if_complete(self, pending: _Pending) -> list[Effect]:
+        """The answer and what follows it; until then what the process is asked to do, and nothing else."""
+        switches = [effect for effect in pending.after if isinstance(effect, Switch)]
         if pending.waiting:
-            return []
+            pending.after = [effect for effect in pending.after if not isinstance(effect, Switch)]
+            self._pending |= dict.fromkeys(pending.started, pending)
+            return list(switches)
+        for key in pending.started:
+            self._pending.pop(key, None)
         answer = ConfirmedResponse(pending.invoke_id, WriteResponse(tuple(pending.results)))
-        return [pending.incoming.answered(answer)]
+        return [pending.incoming.answered(answer), *pending.after]

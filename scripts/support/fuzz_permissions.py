@@ -45,7 +45,8 @@ def permitted(pdu: Pdu, grants: Sequence[Grant]) -> bool:
             path = _path(name)
             return any(Right.READ in one.rights and _touches(one, path[:2] + path[3:]) for one in grants)
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
-            return all(_may_read(name, grants) for name in names)
+            selects = [name for name in names if _path(name)[2:3] == ["CO"]]
+            return (not selects or len(names) == 1) and all(_may_read(name, grants) for name in names)
         case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
             pairs = zip(names, data, strict=False)
             return len(names) == len(data) and all(_may_write(*pair, grants) for pair in pairs)
@@ -114,7 +115,24 @@ def _may_write(name: ObjectName, value: Data, grants: Sequence[Grant]) -> bool:
     )
     later = at.unix if isinstance(at, Timestamp) and path[-1] != "Cancel" else 0.0
     until = [one for one in grants if one.until is None or later < one.until]
-    return _covered(Right.CONTROL, path[:-1], until)
+    return _is_remote(value) and _covered(Right.CONTROL, path[:-1], until)
+
+
+def _is_remote(command: Data) -> bool:
+    """origin follows ctlVal and operTm; remote are remote-control and automatic-remote. One that is not there
+    is left to the box."""
+    whole = command.value if _is_structure(command) else ()
+    parts = [part for part in whole if isinstance(part, Data)] if isinstance(whole, tuple) else []
+    origin = parts[2:3] if [one.tag for one in parts[1:2]] == ["utc-time"] else parts[1:2]
+    for one in origin:
+        inside = one.value
+        if _is_structure(one) and isinstance(inside, tuple) and inside and isinstance(inside[0], Data):
+            return inside[0].value in (3, 6) or not isinstance(inside[0].value, int)
+    return True
+
+
+def _is_structure(data: Data) -> bool:
+    return data.tag == "structure" and isinstance(data.value, tuple)
 
 
 def _may_set_block(below: Sequence[str], value: Data, grants: Sequence[Grant]) -> bool:

@@ -178,7 +178,8 @@ def request(random: Random) -> Pdu:
             return ConfirmedRequest(number, ReadRequest(_access(random), random.random() < 0.1))
         case "operate":
             targets = random.sample(CONTROLS, random.choice((1, 1, 1, 2, 4)))
-            names = tuple(_name(f"{target}$Oper") for target in targets)
+            service = {7: "SBOw", 2**32 - 1: "Cancel"}.get(number, "Oper")
+            names = tuple(_name(f"{target}${service}") for target in targets)
             values = tuple(command(random, target) for target in targets)
             return ConfirmedRequest(number, WriteRequest(VariableList(names), values))
         case "write":

@@ -19,6 +19,7 @@ from device_agent.agent import Agent, make_buffers
 from device_agent.config import BoxConfig
 from iec61850_model.client import Client, Operation
 from iec61850_model.client.reports import Report
+from iec61850_model.mms.carrier import Carrier, carriers
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.mms.xer import decode_payload, encode_payload, parse
 from iec61850_model.reference import Reference
@@ -100,9 +101,11 @@ class Box:
         async with asyncio.timeout(PATIENCE):
             answers = await self.agent._serving.request(self.peer, decode_payload(parse(xml)), len(xml))
         self.last_answer = [decode_payload(parse(encode_payload(one))) for one in answers]
-        for ahead in self.last_answer[:-1]:
-            self.client.receive(peer, ahead)
-        return self.last_answer[-1]
+        (answer,) = [one for one in self.last_answer if carriers(one.pdu)[0] is not Carrier.MESSAGE]
+        for message in self.last_answer:
+            if message is not answer:
+                self.client.receive(peer, message)
+        return answer
 
     # --- what a client sees and does
 

@@ -120,7 +120,8 @@ class World:
         self.gone: list[str] = []
         self.lost = 0
         self.requests: list[tuple[str, Payload | MalformedPdu, int]] = []
-        self.link = Link(config, self._serve, self.gone.append, self._lose)
+        self.withdrawn: list[str] = []
+        self.link = Link(config, self._serve, self.gone.append, self.withdrawn.append, self._lose)
         wire = self.link.connection
         assert isinstance(wire, Wire)
         self.wire: Wire = wire
@@ -292,3 +293,16 @@ def test_a_report_without_a_link_is_dropped(world: World) -> None:
     world.wire.lose()
     world.link.send(ALIAS, REPORT)
     assert world.wire.sent == []
+
+
+@pytest.mark.parametrize("sender", [f"agg7@{HUB}", ALIAS])
+def test_who_may_command_no_more_is_told_by_the_hub_in_his_name(world: World, sender: str) -> None:
+    world.wire.presence(sender, "unsubscribed")
+    assert world.withdrawn == [f"agg7@{HUB}"]
+    assert world.gone == []
+
+
+@pytest.mark.parametrize("stranger", ["agg7@evil.example", f"agg7@{COLLECTOR}", HUB, COLLECTOR])
+def test_nobody_else_says_who_may_command(world: World, stranger: str) -> None:
+    world.wire.presence(stranger, "unsubscribed")
+    assert world.withdrawn == []

@@ -34,7 +34,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
 )
 from iec61850_model.reference import Reference
-from iec61850_model.values import FunctionalConstraint, Timestamp
+from iec61850_model.values import FunctionalConstraint, OrCat, Timestamp
 
 NOW = 1_800_000_000.0
 ALL = frozenset(Right)
@@ -226,6 +226,31 @@ def test_schedules_are_not_edited_by_a_data_set_either(data_set: str) -> None:
     for member in ("SCH/EvuFSCH01$SP$SchdPrio", "SCH/EvuFSCH01$SP", "SCH/EvuFSCH01$CF$SchdPrio"):
         assert not allowed(make(data_set, "MET/MMXU1$MX$TotW", member), grant(*ALL))
     assert allowed(make(data_set, "SCH/EvuFSCH01$ST$SchdSt", "HP/HcFCSD1$SP$Crv"), grant(Right.READ))
+
+
+def commanded(or_cat: int, control: str = "Oper", *, timed: bool = True) -> Pdu:
+    origin = Data("structure", (Data("integer", or_cat), Data("octet-string", b"")))
+    at = (Data("utc-time", Timestamp.from_unix(0)),) if timed else ()
+    data = Data("structure", (VALUE, *at, origin, Data("unsigned", 1)))
+    return write(f"HP/RlyGGIO1$CO$SPCSO1${control}", data=(data,))
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("control", ["Oper", "SBOw", "Cancel"])
+@pytest.mark.parametrize("or_cat", OrCat)
+def test_a_provider_commands_as_somebody_remote_and_as_nobody_else(
+    or_cat: OrCat, control: str, timed: bool
+) -> None:
+    remote = or_cat in (OrCat.REMOTE_CONTROL, OrCat.AUTOMATIC_REMOTE)
+    judged = judge(commanded(or_cat, control, timed=timed), [grant(*ALL)], NOW)
+    assert judged.allowed is remote
+    assert remote or f"orCat {int(or_cat)}" in judged.reason
+
+
+def test_a_select_stands_alone_in_its_read() -> None:
+    select = "HP/RlyGGIO1$CO$SPCSO1$SBO"
+    assert not allowed(read(select, "HP/RlyGGIO1$ST$SPCSO1"), grant(*ALL))
+    assert not allowed(read(select, select), grant(*ALL))
 
 
 # --- a PDU is judged whole -------------------------------------------------------------------------

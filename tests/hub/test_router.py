@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -19,6 +20,7 @@ NOW = 1_800_000_000.0
 NS = f'xmlns="{NS82}"'
 ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 SP = "control@aggregator.example/desk1"
+GOLDEN = Path(__file__).parents[1] / "iec61850_model" / "golden"
 HP = "hp0001@hub.example.org/IEC"
 BOX = "box0001@boxes.example.org/IEC"
 ALIAS = "agg@hub.example.org/desk1"
@@ -78,6 +80,17 @@ READ_ANSWER = answer(
     f"</floating-point></Data><Data><mMSString>{SECRET}</mMSString></Data></structure></success></AccessResult>"
     "</listOfAccessResult></read>"
 )
+
+
+def text_answer(text: str) -> str:
+    """The answer to a read of one text."""
+    value = f"<visible-string>{text}</visible-string>"
+    return answer(
+        f"<read><listOfAccessResult><AccessResult><success>{value}</success></AccessResult>"
+        "</listOfAccessResult></read>"
+    )
+
+
 WRITE_DONE = answer("<write><CHOICE><success/></CHOICE></write>")
 WRITE_FAILED = answer("<write><CHOICE><failure><object-access-denied/></failure></CHOICE></write>")
 SERVICE_ERROR = (
@@ -581,6 +594,8 @@ def test_the_hub_itself_offers_nothing_else(router: Router, text: str) -> None:
 
 # --- audit -----------------------------------------------------------------------------------------
 
+BLOCKED = "LastApplError: AddCause 10 (Blocked-by-interlocking)"
+
 
 def entry(routed: Routed) -> AuditEntry:
     assert routed.audit is not None
@@ -608,9 +623,11 @@ def test_an_operate_that_cannot_be_audited_is_told_to_wait(router: Router) -> No
     ("text", "detail"),
     [
         (result(WRITE_FAILED), "object-access-denied"),
+        (result(text_answer("HP/EvuGGIO1$CO$SPCSO1$SBO")), "done"),
+        (result(text_answer("")), "empty: if this was a select, it was refused"),
         (result(SERVICE_ERROR), "object-non-existent"),
         (result(REJECT), "rejected: invalid-argument"),
-        (stanza("message", "", BOX, ALIAS, LAST_APPL_ERROR), "LastApplError: AddCause 10"),
+        (stanza("message", "", BOX, ALIAS, LAST_APPL_ERROR), BLOCKED),
         (stanza("iq", "error", BOX, ALIAS, f'<error><gone xmlns="{ERRORS}"/></error>'), "gone"),
         (
             result(answer("<write><CHOICE><success/></CHOICE><CHOICE><success/></CHOICE></write>")),
@@ -639,7 +656,11 @@ def test_a_last_appl_error_that_is_none_is_unreadable(router: Router, value: str
 
 
 @pytest.mark.parametrize(
-    "text", [get(READ), put(INITIATE), result(READ_ANSWER), stanza("message", "", BOX, ALIAS, REPORT)]
+    "text",
+    [
+        *(get(READ), put(INITIATE), result(READ_ANSWER), stanza("message", "", BOX, ALIAS, REPORT)),
+        *(result(text_answer(text)) for text in ("a vendor", "HP/EvuGGIO1$ST$SPCSO1$SBO", "HP/EvuGGIO1$CO")),
+    ],
 )
 def test_reading_and_reports_are_not_audited(router: Router, text: str) -> None:
     routed = route(router, text)
@@ -677,6 +698,93 @@ def test_no_address_of_a_box_reaches_a_provider_and_none_of_a_provider_a_box(rou
         assert "aggregator.example" not in route(router, text).xml
     for text in (result(READ_ANSWER), stanza("message", "", BOX, ALIAS, REPORT)):
         assert "boxes.example.org" not in route(router, text).xml
+
+
+SELECT = confirmed(
+    f'<read specificationWithResult="false">{access(variable("HP", "EvuGGIO1$CO$SPCSO1$SBO"))}</read>'
+)
+
+
+def test_a_select_is_audited_before_it_is_forwarded(router: Router) -> None:
+    routed = route(router, get(SELECT))
+    assert routed.xml == stanza("iq", "get", ALIAS, BOX, SELECT)
+    assert (entry(routed).service, entry(routed).references) == (
+        "Select",
+        ("HP/EvuGGIO1.SPCSO1.SBO[CO]",),
+    )
+    assert routed.instead == refusal("iq", HP, SP, "wait", "resource-constraint")
+
+
+# --- what becomes of a command ---------------------------------------------------------------------
+
+
+def termination(*, error: bool = False, timed: bool = False, device: str = "HP") -> str:
+    """A termination as the golden files of the codec have it."""
+    kind = "timeActivatedOperateTermination" if timed else "command_termination"
+    name = f"{kind}{'_negative' if error else ''}_report.xml"
+    xml = (GOLDEN / name).read_text().replace("<domainId>HP<", f"<domainId>{device}<")
+    return stanza("message", "", BOX, ALIAS, xml)
+
+
+TERMINATIONS = [
+    (termination(), "CommandTermination", "ctlVal=True: done"),
+    (termination(error=True), "CommandTermination", "ctlVal=True: AddCause 10 (Blocked-by-interlocking)"),
+    (
+        termination(timed=True),
+        "TimeActivatedOperateTermination",
+        "ctlVal=True operTm=2025-11-22T06:38:56.250Z: done",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "service", "detail"), TERMINATIONS)
+def test_how_a_command_ended_is_passed_on_and_audited(
+    router: Router, text: str, service: str, detail: str
+) -> None:
+    routed = route(router, text)
+    assert routed.outcome is Outcome.FORWARDED
+    assert f'to="{SP}"' in routed.xml
+    said = entry(routed)
+    assert (said.kind, said.service, said.detail) == (AuditKind.RESULT, service, detail)
+    assert said.references == ("HP/EvuGGIO1.SPCSO1.Oper[CO]",)
+
+
+def test_a_last_appl_error_is_audited_with_its_object(router: Router) -> None:
+    said = entry(route(router, stanza("message", "", BOX, ALIAS, LAST_APPL_ERROR)))
+    assert (said.service, said.references) == ("LastApplError", ("HP/EvuGGIO1.SPCSO1[CO]",))
+
+
+@pytest.mark.parametrize(
+    ("rights", "scope", "device", "passes"),
+    [
+        ({Right.CONTROL}, (), "HP", True),
+        ({Right.CONTROL}, ("HP/EvuGGIO1.*",), "HP", True),
+        ({Right.CONTROL}, ("HP/RlyGGIO1.*",), "HP", False),
+        ({Right.READ, Right.SCHEDULE, Right.SETTINGS}, (), "HP", False),
+        ({Right.SCHEDULE}, (), "SCH", True),
+        ({Right.CONTROL, Right.READ}, (), "SCH", False),
+    ],
+)
+def test_who_may_command_hears_how_it_ended_and_nobody_else(
+    router: Router, rights: set[Right], scope: tuple[str, ...], device: str, passes: bool
+) -> None:
+    router.roster.apply(Changes(2, grants=(Grant(1, "agg", "hp0001", frozenset(rights), scope),)))
+    error = LAST_APPL_ERROR.replace(">HP/", f">{device}/")
+    texts = [
+        termination(device=device),
+        termination(timed=True, device=device),
+        stanza("message", "", BOX, ALIAS, error),
+    ]
+    for text in texts:
+        routed = route(router, text)
+        assert (routed.outcome is Outcome.FORWARDED) is passes
+        assert (f'to="{SP}"' in routed.xml) is passes
+
+
+def test_values_by_name_are_for_who_may_read(router: Router) -> None:
+    router.roster.apply(Changes(2, grants=(Grant(1, "agg", "hp0001", frozenset({Right.CONTROL})),)))
+    text = stanza("message", "", BOX, ALIAS, report("X", "<boolean>true</boolean>"))
+    assert route(router, text).outcome is not Outcome.FORWARDED
 
 
 # --- errors as text --------------------------------------------------------------------------------

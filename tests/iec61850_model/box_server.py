@@ -27,6 +27,7 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import Reference
 from iec61850_model.server import Effect, Incoming, Moment, Reply, Send, Server, Switch
 from iec61850_model.server.dispatch import NO_BLOCKS
+from iec61850_model.tree import Tree
 from iec61850_model.values import AddCause, OrCat, Timestamp
 
 NOON = 1_795_000_000.0
@@ -52,13 +53,13 @@ def structure(*parts: Data) -> Data:
 
 
 class Box:
-    """A server on the shipped model, and a clock that stands still until ``wait``.
+    """A server on the shipped model, or on ``tree``, and a clock that stands still until ``wait``.
 
     It has the data sets and control blocks given here, by default none: nothing happens by itself then.
     """
 
-    def __init__(self, blocks: Blocks = NO_BLOCKS) -> None:
-        self.tree = box_tree()
+    def __init__(self, blocks: Blocks = NO_BLOCKS, tree: Tree | None = None) -> None:
+        self.tree = tree or box_tree()
         self.server = Server(self.tree, blocks)
         self.moment = Moment(NOON)
         self._ids = itertools.count(1)

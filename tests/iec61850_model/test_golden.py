@@ -135,6 +135,10 @@ OPERATE = Data(
         Data("bit-string", "00"),
     ),
 )
+TIMED = Data("structure", (OPERATE[1][0], Data("utc-time", TIME), *OPERATE[1][1:]))
+CANCEL = Data("structure", TIMED[1][:-1])
+ERROR = LAST_APPL_ERROR.service.results[0]
+SPCSO1 = ObjectName("EvuGGIO1$CO$SPCSO1$Oper", "HP")
 EVERY_KIND = (
     Data("boolean", True),
     Data("boolean", False),
@@ -147,6 +151,7 @@ EVERY_KIND = (
     Data("bit-string", "0100001000000"),
     Data("octet-string", b""),
     Data("octet-string", b"\x00\xff"),
+    Data("octet-string", bytes(range(64))),
     Data("visible-string", "a < b & c"),
     Data("visible-string", ""),
     Data("mMSString", "Wärme\x00\r\n\t\x1f"),
@@ -287,14 +292,22 @@ MESSAGES: dict[str, Payload] = {
     # Reports
     "report_brcb": Payload(REPORT),
     "lastApplError_report": Payload(LAST_APPL_ERROR),
-    "command_termination_report": Payload(
-        Unconfirmed(
-            InformationReport(
-                named(ObjectName("EvuGGIO1$CO$SPCSO1$Oper", "HP")),
-                (Data("boolean", True), DataAccessError.HARDWARE_FAULT),
-            )
-        )
+    "command_termination_report": Payload(Unconfirmed(InformationReport(named(SPCSO1), (OPERATE,)))),
+    "command_termination_negative_report": Payload(
+        Unconfirmed(InformationReport(named(ObjectName("LastApplError"), SPCSO1), (ERROR, OPERATE)))
     ),
+    "timeActivatedOperateTermination_report": Payload(
+        Unconfirmed(InformationReport(named(SPCSO1), (TIMED,)))
+    ),
+    "report_with_failure": Payload(
+        Unconfirmed(InformationReport(named(SPCSO1), (Data("boolean", True), DataAccessError.HARDWARE_FAULT)))
+    ),
+    # Select, SelectWithValue, Cancel
+    "read_req_SBO": asked(17, ReadRequest(named(ObjectName("RlyGGIO1$CO$SPCSO1$SBO", "HP")))),
+    "read_resp_selected": answered(17, ReadResponse((Data("visible-string", "HP/RlyGGIO1$CO$SPCSO1$SBO"),))),
+    "read_resp_not_selected": answered(17, ReadResponse((Data("visible-string", ""),))),
+    "write_SBOw": asked(18, WriteRequest(named(ObjectName("EvuGGIO1$CO$SPCSO1$SBOw", "HP")), (TIMED,))),
+    "write_Cancel": asked(19, WriteRequest(named(ObjectName("EvuGGIO1$CO$SPCSO1$Cancel", "HP")), (CANCEL,))),
     # Errors and rejects
     "confirmed_error_named": Payload(ConfirmedError(16, PDU_SIZE)),
     "confirmed_error_numbered": Payload(ConfirmedError(17, MmsError(ErrorClass.FILE, 7))),

@@ -1,9 +1,13 @@
-"""Operate with direct control and normal security, at once and time-activated (7-2 and 8-2 clause 20)."""
+"""Operate with direct control and normal security, at once and time-activated (7-2 and 8-2 clause 20).
+
+The other control models are in ``test_control_select.py`` and ``test_control_enhanced.py``.
+"""
 
 from __future__ import annotations
 
 import pytest
 from box_server import NOON, OTHER, SP, Box, named, refusal, structure, switch_of, written
+from control_scene import said
 
 from iec61850_model.mms.pdu import (
     ConfirmedRequest,
@@ -248,7 +252,6 @@ def test_a_status_without_a_clock_says_so(box: Box) -> None:
         ("blocked", True, False),
         ("test", False, False),
         ("test", True, True),
-        ("test/blocked", True, True),
         ("test/blocked", False, False),
         ("off", False, False),
         ("off", True, False),
@@ -287,15 +290,10 @@ def test_what_is_only_status_has_no_operate(box: Box, target: str) -> None:
     assert written(box.operate(target, box.oper(ON))) == (DataAccessError.OBJECT_NON_EXISTENT,)
 
 
-@pytest.mark.parametrize(("model", "runs"), [(0, False), (1, True), (2, False), (3, False), (4, False)])
-def test_only_direct_control_with_normal_security_is_served(box: Box, model: int, runs: bool) -> None:
+def test_what_the_model_makes_status_only_is_not_operated(box: Box) -> None:
     box_leaf = box.tree.find(Reference.parse(f"{BLOCK}.ctlModel[CF]"))
-    box_leaf.value = model  # type: ignore[union-attr]  # an attribute
-    effects = box.operate(BLOCK, box.oper(ON))
-    if runs:
-        switch_of(effects)
-    else:
-        assert refusal(effects) == (AddCause.NOT_SUPPORTED, (DENIED,))
+    box_leaf.value = 0  # type: ignore[union-attr]  # an attribute
+    assert refusal(box.operate(BLOCK, box.oper(ON))) == (AddCause.NOT_SUPPORTED, (DENIED,))
 
 
 ORIGIN = structure(Data("integer", 3), Data("octet-string", b"agg7"))
@@ -355,7 +353,7 @@ def test_a_time_activated_operate_is_answered_at_once_and_runs_in_time(box: Box)
     effects = box.wait(1)
     assert switch_of(effects).value is True
     assert box.server.next_tick() is None
-    assert box.carried_out(effects) == []  # it was answered long ago
+    assert said(box.carried_out(effects)) == ["TimeActivatedOperateTermination+"]
     assert state(box, BLOCK) == (True, GOOD, Timestamp.from_unix(NOON + 60))
 
 
@@ -364,7 +362,7 @@ def test_a_time_activated_operate_runs_once(box: Box) -> None:
     assert written(box.operate(BLOCK, oper)) == OK
     assert written(box.operate(BLOCK, oper)) == OK
     box.carried_out(box.wait(5))
-    assert written(box.operate(BLOCK, oper)) == OK
+    assert said(box.operate(BLOCK, oper)) == ["done", "TimeActivatedOperateTermination+"]
     assert box.wait(5) == []
 
 
@@ -388,7 +386,8 @@ def test_one_object_has_one_time_activated_operate_pending(box: Box) -> None:
 def test_what_could_not_run_in_its_time_is_dropped(box: Box, late: float, runs: bool) -> None:
     box.operate(BLOCK, box.oper(ON, at=NOON + 5))
     effects = box.wait(5 + late)
-    assert [type(effect) for effect in effects] == ([Switch] if runs else [])
+    dropped = "TimeActivatedOperateTermination- Time-limit-over"
+    assert said(effects) == (["switch SPCSO1 True"] if runs else [dropped])
     assert box.server.next_tick() is None
     if runs:
         box.carried_out(effects)
@@ -399,7 +398,7 @@ def test_what_is_due_waits_for_what_is_executing(box: Box) -> None:
     box.operate(BLOCK, box.oper(ON, at=NOON + 5))
     executing = box.operate(BLOCK, box.oper(OFF, number=2))
     assert box.wait(6) == []
-    assert box.server.next_tick() is None
+    assert box.server.next_tick() == NOON + 5 + MAX_AGE  # the time of giving up
     box.carried_out(executing)
     assert box.server.next_tick() == NOON + 5
     assert switch_of(box.wait(0)).value is True
@@ -415,5 +414,6 @@ def test_a_time_activated_operate_outlives_its_association(box: Box) -> None:
 def test_a_process_that_refuses_what_was_due_leaves_the_status(box: Box) -> None:
     before = state(box, BLOCK)
     box.operate(BLOCK, box.oper(ON, at=NOON + 60))
-    assert box.carried_out(box.wait(60), AddCause.BLOCKED_BY_PROCESS) == []
+    effects = box.carried_out(box.wait(60), AddCause.BLOCKED_BY_PROCESS)
+    assert said(effects) == ["TimeActivatedOperateTermination- Blocked-by-process"]
     assert state(box, BLOCK) == before

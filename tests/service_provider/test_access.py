@@ -100,8 +100,8 @@ async def test_browse_of_a_part_is_the_same_as_in_the_whole(sp: HeatPumpAccess) 
 
 async def test_browse_does_not_read_controls(sp: HeatPumpAccess) -> None:
     tree = await sp.browse("hp0001", EVU)
-    (oper,) = [branch for branch in tree.walk() if branch.fc is FC.CO]
-    assert oper.label == "Oper [CO]"
+    controls = [branch.label for branch in tree.walk() if branch.fc is FC.CO]
+    assert controls == ["Oper [CO]", "Cancel [CO]"]
 
 
 # --- reading ---------------------------------------------------------------------------------------
