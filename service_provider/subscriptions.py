@@ -220,7 +220,9 @@ class Subscriptions:
                 raise
 
     async def _unmake(self, peer: Peer, data_set: str) -> None:
-        """Delete it, for the association may go on with other uses; if that ends, the data set does too."""
+        """Delete it, for the association may go on with other uses; with that it would end too."""
+        if self._client.association(peer.address) is None:
+            return
         with suppress(ClientError, TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 await self._client.data_sets.delete(peer.address, data_set)
