@@ -33,6 +33,7 @@ from service_provider.report_blocks import HOME
 from service_provider.report_source import wanted_reports
 from service_provider.report_text import block_reference
 from service_provider.reports import HeatPumpReport
+from service_provider.schedules import Schedules
 from service_provider.subscriptions import Subscriptions
 from service_provider.text import value_from_text
 from service_provider.tree import Branch
@@ -58,6 +59,8 @@ class HeatPumpAccess:
         self._reports = Reports(self._client._exchange, self._client.definition)
         self._subscriptions = Subscriptions(self._client, self._reports, self._reader)
         self._ctl_nums: dict[tuple[str, Reference], int] = {}
+        self.schedules = Schedules(self._client, self._peer, self.operate)
+        """Set, look at, enable, disable and clear schedules."""
 
     # --- looking ------------------------------------------------------------------------------------
 
