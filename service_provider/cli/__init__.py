@@ -9,6 +9,7 @@ import click
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.looking import browse, ls, read
 from service_provider.cli.reporting import report
+from service_provider.cli.scheduling import schedule
 from service_provider.cli.steering import operate, write
 from service_provider.cli.watching import watch
 
@@ -28,6 +29,8 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient read hp0001 MET/MMXU1.TotW            one value with unit, quality and time
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 on  switch, now
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
+      hpclient schedule set hp0001 evu --start 2026-12-01T17:00 --interval 15m --values 1,1,0,0
+      hpclient schedule show hp0001                  what is scheduled, as a bar for each day
       hpclient watch                                 who comes and goes
       hpclient watch hp0001 --dataset dsMeas         its measurements, live
 
@@ -52,5 +55,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, watch, report):
+for command in (ls, browse, read, write, operate, schedule, watch, report):
     main.add_command(command)
