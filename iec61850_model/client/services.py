@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from iec61850_model.client import errors
-from iec61850_model.client.control import Operation
+from iec61850_model.client.control import LastErrors, Operation
 from iec61850_model.client.controls import Controls
 from iec61850_model.client.data_sets import DataSets
 from iec61850_model.client.definition import NodeDefinition
@@ -62,7 +62,8 @@ class Client:
     def __init__(self, transport: Transport) -> None:
         self._exchange = Exchange(transport)
         self._definitions: OrderedDict[tuple[str, str, str], NodeDefinition] = OrderedDict()
-        self.controls = Controls(self._exchange, self.definition)
+        self._last_errors = LastErrors()
+        self.controls = Controls(self._exchange, self.definition, self._last_errors)
         self.data_sets = DataSets(self._exchange, self.definition)
         self.reports = Reports(self._exchange, self.definition)
         self.logs = Logs(self._exchange)
