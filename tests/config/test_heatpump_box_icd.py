@@ -238,7 +238,14 @@ def test_it_is_an_icd_with_functionally_named_devices(model: Model) -> None:
     assert [ied.get("name") for ied in root.iter(f"{NS}IED")] == ["TEMPLATE"]
     assert root.find(f"{NS}Communication") is None
     devices = [(d.get("inst"), d.get("ldName")) for d in root.iter(f"{NS}LDevice")]
-    assert devices == [("LD0", "LD0"), ("MET", "MET"), ("HP", "HP"), ("AVG", "AVG"), ("DER", "DER"), ("SCH", "SCH")]
+    assert devices == [
+        ("LD0", "LD0"),
+        ("MET", "MET"),
+        ("HP", "HP"),
+        ("AVG", "AVG"),
+        ("DER", "DER"),
+        ("SCH", "SCH"),
+    ]
 
 
 def test_services_name_only_what_is_served(model: Model) -> None:
