@@ -10,6 +10,7 @@ import structlog
 from device_agent.clock import Clock
 from device_agent.outputs import Process
 from iec61850_model.reference import Reference
+from iec61850_model.server.effects import Drive
 from iec61850_model.tree import Tree
 from iec61850_model.types import Value
 from iec61850_model.values import GOOD, NOT_CONNECTED, AddCause, OrCat
@@ -30,11 +31,14 @@ class Switching:
         self._commanded: set[Reference] = set()
         self._shown: dict[Reference, Value | None] = {}
         self._started = False
+        self._drives: dict[Reference, Drive] = {}
+        self._rest: dict[Reference, Value | None] = {}
 
     async def start(self) -> None:
         """Bring every output into its safe or initial state."""
         self._started = True
         await asyncio.gather(*(process.start() for process in self.processes.values()))
+        self._rest = {reference: process.state() for reference, process in self.processes.items()}
 
     async def stop(self) -> None:
         """Bring every output into its safe state: all at once, so that one that hangs delays no other.
@@ -68,6 +72,14 @@ class Switching:
         finally:
             self._commanded.discard(reference)
 
+    def drive(self, effect: Drive) -> None:
+        """A schedule has come to its next entry, or none runs any longer: the output follows, or takes the
+        state again that it had at the start."""
+        log.info(
+            "schedule", reference=str(effect.reference), value=effect.value, schedule=effect.schedule or None
+        )
+        self._drives[effect.reference] = effect
+
     def commanded(self, reference: Reference, value: Value, cause: AddCause | None) -> None:
         """The server has shown the outcome of a command, with its origin if it was done."""
         process = self.processes.get(reference)
@@ -81,8 +93,19 @@ class Switching:
             # While a command is carried out the server shows its outcome, with the origin that it has.
             if process.reference not in self._commanded:
                 self._show(process)
+            await self._follow(process)
             await asyncio.sleep(RELAY_TICK)
             await process.tick()
+
+    async def _follow(self, process: Process) -> None:
+        """Do what a schedule asked last."""
+        drive = self._drives.pop(process.reference, None)
+        if drive is None:
+            return
+        value = self._rest.get(process.reference) if drive.value is None else drive.value
+        cause = None if value is None else await self.command(process.reference, value)
+        if cause is not None:
+            log.error("a schedule could not switch", reference=str(process.reference), reason=cause.text)
 
     def _show(self, process: Process) -> None:
         """The model says what the hardware has, also when nobody commanded it."""
