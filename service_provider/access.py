@@ -34,6 +34,7 @@ from service_provider.report_blocks import HOME
 from service_provider.report_source import wanted_reports
 from service_provider.report_text import block_reference
 from service_provider.reports import HeatPumpReport
+from service_provider.schedules import Schedules
 from service_provider.subscriptions import Subscriptions
 from service_provider.text import meant
 from service_provider.tree import Branch
@@ -62,6 +63,8 @@ class HeatPumpAccess:
         self.data_sets = DataSets(self._client, self._reader, self._peer)
         self.logs = Logs(self._client, self._reader, self._peer)
         self._ctl_nums: dict[tuple[str, Reference], int] = {}
+        self.schedules = Schedules(self._client, self._peer, self.operate)
+        """Set, look at, enable, disable and clear schedules."""
 
     # --- looking ------------------------------------------------------------------------------------
 
