@@ -32,7 +32,7 @@ def box_blocks() -> Blocks:
 
 def _node(node: LogicalNode) -> LogicalNode:
     by_fc = {fc: Branch(_children(branch)) for fc, branch in node.by_fc.items()}
-    return LogicalNode(node.ln_class, by_fc, dict(node.cdcs))
+    return LogicalNode(node.ln_class, by_fc, dict(node.cdcs), set(node.transient))
 
 
 def _children(branch: Branch) -> dict[str, Node]:
