@@ -58,6 +58,8 @@ class ComponentStream(asyncio.Protocol):
         self._unsent = 0
         self._receiving = False
         self._reason = ""
+        self.heard = self._loop.time()
+        """When an element came last, or the stream was made; seconds of the loop's clock."""
 
     # --- out --------------------------------------------------------------------------------------
 
@@ -120,6 +122,8 @@ class ComponentStream(asyncio.Protocol):
             root = self._root = begun
             self._shake_hands(root)
         oldest = next(iter(root), None)
+        if oldest is not None:
+            self.heard = self._loop.time()
         for _, element in cast("Iterator[tuple[str, Element]]", self._parser.read_events()):
             if element is oldest:
                 del root[0]

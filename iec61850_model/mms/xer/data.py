@@ -8,7 +8,15 @@ from typing import TypeVar, cast
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import MAX_NESTING, Data, DataValue, RejectReason, Tag
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, integer, shown
+from iec61850_model.mms.xer.reading import (
+    NS82,
+    MalformedPdu,
+    Reader,
+    UnencodableValue,
+    boolean,
+    integer,
+    shown,
+)
 from iec61850_model.values import EntryTime, Timestamp
 
 MAX_BITS = 1024
@@ -67,7 +75,10 @@ def write_data(data: Data, out: list[str], depth: int = 0) -> None:
             out.append("</Data>")
         out.append(f"</{tag}>")
         return
-    out.append(f"<{tag}>{encoded(tag, value)}</{tag}>")
+    try:
+        out.append(f"<{tag}>{_ENCODERS[tag](value)}</{tag}>")
+    except (KeyError, ValueError, OverflowError) as error:
+        raise UnencodableValue(f"{value!r:.60} is not a value of kind {tag}: {error}") from error
 
 
 def encoded(tag: Tag, value: DataValue) -> str:
@@ -147,13 +158,27 @@ def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Da
         for child in element:
             if reader.name(child) != "Data":
                 raise MalformedPdu(f"{name} holds {shown(child.tag)} where Data is to stand")
-            parts.append(read_data(*reader.choice(child), reader, depth + 1))
+            parts.append(read_wrapped(child, reader, depth + 1))
         return Data(cast("Tag", name), tuple(parts))
     if name == "mMSString":
         return Data("mMSString", _read_mms_string(element, reader))
     if name == "boolean":
         return Data("boolean", reader.boolean(element))
     raise MalformedPdu(f"{shown(name)} is not a kind of value", RejectReason.INVALID_ARGUMENT)
+
+
+def read_wrapped(holder: Element, reader: Reader, depth: int = 0) -> Data:
+    """Read the value that alone stands in ``holder``, which is an element as ``Data``; raises MalformedPdu.
+
+    Most of what is ever read is a value without parts and nothing beside it: for that no more is called.
+    """
+    if len(holder) == 1 and not (holder.attrib or holder.text):
+        element = holder[0]
+        plain = _PLAIN.get(element.tag)
+        if plain is not None and not (element.tail or len(element) or element.attrib):
+            tag, decoder = plain
+            return Data(tag, decoder(element.text or ""))
+    return read_data(*reader.choice(holder), reader, depth)
 
 
 def _read_mms_string(element: Element, reader: Reader) -> str:
@@ -210,3 +235,8 @@ _DECODERS: dict[str, Callable[[str], DataValue]] = {
     "utc-time": lambda text: Timestamp.from_bytes(exactly(text, 8)),
     "binary-time": lambda text: EntryTime.from_bytes(exactly(text, 6)),
 }
+_PLAIN: dict[str, tuple[Tag, Callable[[str], DataValue]]] = {
+    f"{{{NS82}}}{name}": (cast("Tag", name), decoder)
+    for name, decoder in (*_DECODERS.items(), ("boolean", boolean))
+}
+"""The same by the name with its namespace."""

@@ -14,7 +14,7 @@ _NAME_STARTS = len(_IN_NS82)
 
 MAX_INTEGER_DIGITS = 20
 """Digits of the largest 64-bit integer; longer text is refused before it is turned into a number."""
-_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII)
+_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII).fullmatch
 _BLANK = " \t\r\n"
 
 
@@ -192,7 +192,7 @@ def arguments(fields: dict[str, Element], *names: str) -> list[Element]:
 def integer(text: str, low: int, high: int) -> int:
     """Decimal integer in low..high; raises MalformedPdu."""
     stripped = text.strip(_BLANK)
-    if not _INTEGER.fullmatch(stripped):
+    if not _INTEGER(stripped):
         raise MalformedPdu(f"{shown(stripped)} is not an integer", RejectReason.INVALID_ARGUMENT)
     value = int(stripped)
     if not low <= value <= high:
