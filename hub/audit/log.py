@@ -22,8 +22,8 @@ MAX_WAITING = 10_000
 MAX_BATCH = 1_000
 """Entries of one commit: others' turn at the database comes at least every some ten milliseconds."""
 CROWD = 8
-"""Entries of a commit from which on more are waited for before the next one: a commit costs as much as a hundred
-entries. Who is nearly alone never waits."""
+"""Entries of a commit from which on more are waited for before the next one: a commit costs as much as a
+hundred entries. Who is nearly alone never waits."""
 GATHERING = 0.02
 """Seconds of that wait."""
 ROWS_AT_ONCE = 500
@@ -71,8 +71,8 @@ class _Queue:
 class AuditLog:
     """The audit of one process, which writes one hash chain. Make it with ``open``, end it with ``close``.
 
-    A commit is one visit to a thread of its own: through an asyncio engine it is a dozen, and with each one the
-    thread waits for its turn at the interpreter, which a full router gives up every 5 ms.
+    A commit is one visit to a thread of its own: through an asyncio engine it is a dozen, and with each one
+    the thread waits for its turn at the interpreter, which a full router gives up every 5 ms.
     """
 
     def __init__(self, engine: Engine, chain: str) -> None:

@@ -155,8 +155,8 @@ def read_variables(element: Element, reader: Reader) -> tuple[ObjectName, ...]:
 
 
 def _usual_name(item: Element) -> ObjectName | None:
-    """The variable of a domain named in ``item``, if nothing else stands there; anything else is looked at with
-    care. Nearly all variables are named so, and a call for each element would cost the most of a request.
+    """The variable of a domain named in ``item``; None if anything else is there, to be read with care.
+    Nearly all variables are named so, and a call for each element would cost the most of a request.
     """
     element = item
     for tag in _USUAL:
