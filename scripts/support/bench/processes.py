@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+_PID_SHIFT, _SCHEDULED = 3, 2
+"""How Linux makes the number of the clock that is a process's processor time (clock_getcpuclockid); /proc tells
+the same in ticks of 10 ms only, which is all an idle box takes."""
 
 
 def cpu_seconds(pid: int) -> float:
     """Processor time of a process so far, in user and system mode, all its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return time.clock_gettime(~pid << _PID_SHIFT | _SCHEDULED)
 
 
 def peak_memory(pid: int) -> int:
@@ -22,6 +22,14 @@ def peak_memory(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(f"process {pid} tells no memory")
+
+
+def written_octets(pid: int) -> int:
+    """Octets a process so far gave to disks, whole pages of the system's cache."""
+    for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+        if line.startswith("write_bytes:"):
+            return int(line.split()[1])
+    raise ProcessLookupError(f"process {pid} tells nothing of what it wrote")
 
 
 class CpuMeter:
