@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 _PID_SHIFT, _SCHEDULED = 3, 2
-"""How Linux makes the number of the clock that is a process's processor time (clock_getcpuclockid); /proc tells
-the same in ticks of 10 ms only, which is all an idle box takes."""
+"""How Linux makes the number of the clock that is a process's processor time (clock_getcpuclockid); /proc
+tells the same in ticks of 10 ms only, which is all an idle box takes."""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -32,15 +33,29 @@ def written_octets(pid: int) -> int:
     raise ProcessLookupError(f"process {pid} tells nothing of what it wrote")
 
 
-class CpuMeter:
-    """How busy some processes are between two moments."""
+def children(pid: int) -> list[int]:
+    """The processes whose parent a process is, now."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(int(status.parent.name))
+    return found
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
-        self._pids = dict(pids)
+
+class CpuMeter:
+    """How busy some processes are between two moments; several may go by one name."""
+
+    def __init__(self, pids: Mapping[str, int | tuple[int, ...]]) -> None:
+        self._pids = {name: (one,) if isinstance(one, int) else one for name, one in pids.items()}
         self._begun = time.perf_counter()
-        self._before = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        self._before = self._so_far()
+
+    def _so_far(self) -> dict[str, float]:
+        return {name: sum(map(cpu_seconds, pids)) for name, pids in self._pids.items()}
 
     def busy(self) -> dict[str, float]:
-        """Cores used by each process since the meter was made: 1.0 is one core, all the time."""
+        """Cores used by each since the meter was made: 1.0 is one core, all the time."""
         seconds = time.perf_counter() - self._begun
-        return {name: (cpu_seconds(pid) - self._before[name]) / seconds for name, pid in self._pids.items()}
+        return {name: (now - self._before[name]) / seconds for name, now in self._so_far().items()}
