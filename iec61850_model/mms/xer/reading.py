@@ -125,13 +125,17 @@ class Reader:
         """Children of a SEQUENCE OF, all of one name, at most ``limit``."""
         if element.attrib:
             self.check_plain(element)
-        self.check_no_text(element)
+        if element.text:
+            self.check_no_text(element)
         if len(element) > limit:
             raise MalformedPdu(
                 f"{shown(element.tag)} has more than {limit} entries", RejectReason.VALUE_OUT_OF_RANGE
             )
+        expected = _IN_NS82 + name
         for child in element:
-            if self.name(child) != name:
+            if child.tail:
+                self.check_no_text(element)
+            if child.tag != expected and self.name(child) != name:
                 raise MalformedPdu(f"{shown(element.tag)} holds {shown(child.tag)} where {name} is to stand")
         return list(element)
 

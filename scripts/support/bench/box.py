@@ -48,7 +48,6 @@ SETTLE = 3.0
 """Seconds after the last part is up before a box is looked at."""
 PATIENCE = 90.0
 """Seconds for a box to come up and for its first report to be stored."""
-POLL = 0.2
 DAY = 86_400
 BOXES = {1: INTERVAL, 2: SHORT_INTERVAL}
 """Two boxes and the seconds of their averages."""
@@ -75,9 +74,9 @@ class _Taken:
 def run(seconds: float) -> dict[str, Any]:
     """Updates for ``seconds`` a load; then hub, collector, a provider and two boxes on Prosody.
 
-    A cycle of 5 minutes is not waited for: a box is looked at between two averages, and beside it one that has
-    averages each second. The difference is what an average and its report cost; a cycle has one of them. Raises
-    ProsodyUnavailableError, SceneError.
+    A cycle of 5 minutes is not waited for: a box is looked at between two averages, and beside it one that
+    has averages each second. The difference is what an average and its report cost; a cycle has one of them.
+    Raises ProsodyUnavailableError, SceneError.
     """
     longer = max(MIN_SECONDS, RUNS_LONGER * seconds)
     with _scene() as scene:
@@ -162,21 +161,22 @@ async def _watching(scene: Scene) -> AsyncIterator[None]:
         port=scene.xmpp_server.c2s_port,
         ca_file=scene.xmpp_server.ca_file,
     )
-    heard = dict.fromkeys(WATCHED, 0)
+    heard = {data_set: asyncio.Event() for data_set in WATCHED}
 
     async def watch(data_set: str) -> None:
         async with aclosing(provider.reports(_heat_pump(1), dataset=data_set)) as reports:
             async for _ in reports:
-                heard[data_set] += 1
+                heard[data_set].set()
 
-    async with provider, asyncio.timeout(None) as patience, asyncio.TaskGroup() as tasks:
-        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
-        while provider.presence_of(_heat_pump(1)) is not Presence.ONLINE:
-            await asyncio.sleep(POLL)
-        watching = [tasks.create_task(watch(data_set)) for data_set in WATCHED]
-        while not all(heard.values()):
-            await asyncio.sleep(POLL)
-        patience.reschedule(None)
+    async with provider, asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE):
+            async with aclosing(provider.presence(_heat_pump(1))) as changes:
+                async for change in changes:
+                    if change.presence is Presence.ONLINE:
+                        break
+            watching = [tasks.create_task(watch(data_set)) for data_set in WATCHED]
+            for event in heard.values():
+                await event.wait()
         yield
         for task in watching:
             task.cancel()

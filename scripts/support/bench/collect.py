@@ -52,7 +52,6 @@ PACE = 1_000
 DATABASES = ("sqlite", "postgresql")
 PATIENCE = 120.0
 """Seconds for all boxes to be set up."""
-LOOK = 0.1
 _COUNT = "SELECT coalesce(sum(samples), 0) FROM series_state"
 _TO_FLOOR = f"collector@{FLOOR}/floor".encode()
 
@@ -136,23 +135,22 @@ async def _measure(
     _start_collector(world, name, url, len(boxes))
     try:
         async with _stored(url) as stored, asyncio.timeout(PATIENCE) as patience:
-            while boxes.enabled < len(boxes):
-                await asyncio.sleep(LOOK)
+            await boxes.all_enabled.wait()
             patience.reschedule(None)
-            return await _in_turn(world, boxes, stored, name, database(), seconds, runs)
+            pids = world.pids | database() | {"collector": world.programs.pids[name]}
+            return await _in_turn(world, boxes, stored, pids, seconds, runs)
     finally:
         await asyncio.to_thread(world.programs.end, name)
         component.close()
 
 
 async def _in_turn(
-    world: _World, boxes: Boxes, stored: Arrived, name: str, database: dict[str, tuple[int, ...]],
+    world: _World, boxes: Boxes, stored: Arrived, pids: dict[str, int | tuple[int, ...]],
     seconds: float, runs: int,
 ) -> dict[str, Any]:  # fmt: skip
     async def dropped() -> int:
         return int.from_bytes(world.dropped[:OCTETS])
 
-    pids = world.pids | database | {"collector": world.programs.pids[name]}
     rates: dict[str, list[dict[str, float]]] = {"floor": [], "collector": []}
     busy: dict[str, list[dict[str, float]]] = {"floor": [], "collector": []}
     octets = 0

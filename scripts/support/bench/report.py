@@ -87,7 +87,8 @@ def _box(result: dict[str, Any]) -> list[str]:
         f"  cycle of 5 minutes: {result['cpu_share']:.2%} of a core, watched live "
         f"{result['watched_cpu_share']:.2%}; memory {result['peak_octets'] / 1e6:.0f} MB ({_met(result)})",
         f"  an average and its report: {result['cpu_ms_per_average']:.1f} ms, "
-        f"{result['written_per_average'] / 1e3:.1f} kB to the disk; a day {result['written_per_day'] / 1e6:.1f} MB",
+        f"{result['written_per_average'] / 1e3:.1f} kB to the disk; in a day "
+        f"{result['written_per_day'] / 1e6:.1f} MB",
     ]
 
 

@@ -36,11 +36,12 @@ class _Box:
 
 
 class Boxes:
-    """``write`` sends; ``enabled`` counts the boxes whose reports the collector has enabled."""
+    """``write`` sends; ``all_enabled``: the collector has enabled the reports of each."""
 
     def __init__(self, domain: str, count: int) -> None:
         self.write: Callable[[bytes], None] = lambda _: None
-        self.enabled = 0
+        self.all_enabled = asyncio.Event()
+        self._enabled: set[bytes] = set()
         self.refused = b""
         """What came back where nothing should."""
         start = int(time.time()) // INTERVAL * INTERVAL - YEAR
@@ -57,7 +58,8 @@ class Boxes:
 
     def begin(self) -> None:
         """A new collector comes."""
-        self.enabled = 0
+        self._enabled.clear()
+        self.all_enabled = asyncio.Event()
 
     # --- what comes -------------------------------------------------------------------------------
 
@@ -83,7 +85,9 @@ class Boxes:
         box.association = element.get("assoID", "").encode()
         if enables:
             self._collector = collector
-            self.enabled += 1
+            self._enabled.add(box.jid)
+            if len(self._enabled) == len(self._order):
+                self.all_enabled.set()
             box.seq = 0
             if not self._pattern.report:
                 self._pattern.make_report()
