@@ -43,7 +43,7 @@ SAMPLE_EVERY = 1.0
 """Seconds between two samples: as shipped."""
 RUNS_LONGER = 4
 """A box is looked at so many times as long as the other measurements: it is idle most of the time."""
-MIN_SECONDS = 3.0
+MIN_SECONDS = 1.0
 SETTLE = 3.0
 """Seconds after the last part is up before a box is looked at."""
 PATIENCE = 90.0
@@ -146,7 +146,7 @@ def _model(interval: int) -> str:
 async def _alone_and_watched(scene: Scene, seconds: float) -> tuple[list[_Taken], _Taken]:
     alone = await asyncio.to_thread(_look, scene, seconds)
     async with _watching(scene):
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(min(SETTLE, seconds))
         return alone, (await asyncio.to_thread(_look, scene, seconds))[0]
 
 
