@@ -37,17 +37,22 @@ class Outcome(enum.StrEnum):
 class Routed(NamedTuple):
     """What to do with a stanza: first write ``audit``, then send ``xml``.
 
-    ``instead`` is sent if the audit cannot be written. The rest is for the log.
+    ``request``: the one that must not be passed on without audit. The rest is for the log.
     """
 
     outcome: Outcome
     xml: str = ""
     audit: AuditEntry | None = None
-    instead: str = ""
+    request: Stanza | None = None
     reason: str = ""
     service: str = ""
     heat_pump: str = ""
     provider: str = ""
+
+    @property
+    def instead(self) -> str:
+        """What is sent if the audit cannot be written."""
+        return self.xml if self.request is None else _error_to(self.request, Condition.RESOURCE_CONSTRAINT)
 
 
 class _Way(NamedTuple):
@@ -61,25 +66,20 @@ class _Way(NamedTuple):
     box: str = ""
 
     def entry(self, kind: AuditKind, judged: Judgement, detail: str) -> AuditEntry:
+        incoming, now, provider, provider_jid, heat_pump, box = self
         return AuditEntry(
-            at=self.now,
-            kind=kind,
-            provider=self.provider,
-            provider_jid=self.provider_jid,
-            heat_pump=self.heat_pump,
-            box=self.box,
-            stanza_id=self.incoming.id,
-            service=judged.service,
-            references=judged.references,
-            detail=detail,
-        )
+            now, kind, provider, provider_jid, heat_pump, box,
+            incoming.id, judged.service, judged.references, detail,
+        )  # fmt: skip
 
-    def forward(self, xml: str, service: str, audit: AuditEntry | None, instead: str) -> Routed:
+    def forward(
+        self, xml: str, service: str, audit: AuditEntry | None = None, request: Stanza | None = None
+    ) -> Routed:
         return Routed(
             Outcome.FORWARDED,
             xml,
             audit,
-            instead,
+            request,
             service=service,
             heat_pump=self.heat_pump,
             provider=self.provider,
@@ -91,7 +91,6 @@ class _Way(NamedTuple):
             Outcome.REFUSED,
             xml,
             self.entry(AuditKind.REFUSAL, judged, f"{condition}: {reason}"),
-            instead=xml,
             reason=reason,
             service=judged.service,
             heat_pump=self.heat_pump,
@@ -108,25 +107,29 @@ class Router:
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
-        sender, to = Jid.parse(incoming.sender), Jid.parse(incoming.to)
-        heat_pump = self.roster.heat_pump_of_box(sender.bare)
+        sender, to = incoming.sender.partition("/"), Jid.parse(incoming.to)
+        heat_pump = self.roster.heat_pump_of_box(sender[0])
         if heat_pump is not None:
-            return self._from_box(incoming, sender, to, heat_pump, now)
+            return self._from_box(incoming, sender[2], to, heat_pump, now)
         if incoming.kind == "message":
-            return self._message_from_provider(incoming, sender, to, now)
+            return self._message_from_provider(incoming, to, now)
         if incoming.type in ANSWERS:
             return Routed(Outcome.DROPPED, reason="an answer nobody asked for")
         if not to.local:
             return _answer_hub(incoming)
-        return self._request(incoming, sender, to, now)
+        return self._request(incoming, to, now)
 
     # --- provider to heat pump --------------------------------------------------------------------
 
-    def _request(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
-        if not any(child.tag.startswith(_IN_NS82) for child in incoming.children):
+    def _request(self, incoming: Stanza, to: Jid, now: float) -> Routed:
+        for child in incoming.children:
+            if child.tag.startswith(_IN_NS82):
+                break
+        else:
             condition = Condition.SERVICE_UNAVAILABLE if incoming.children else Condition.BAD_REQUEST
             return _refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
-        provider = self.roster.provider_of_jid(sender.bare)
+        bare, _, resource = incoming.sender.partition("/")
+        provider = self.roster.provider_of_jid(bare)
         provider_id = provider.id if provider else ""
         grants = self.roster.grants(provider_id, to.local, now)
         box = self.roster.heat_pumps[to.local].box if grants else ""
@@ -144,35 +147,36 @@ class Router:
             "iq",
             incoming.type,
             incoming.id,
-            self.addresses.alias(provider_id, sender.resource),
+            self.addresses.alias(provider_id, resource),
             self.addresses.box(box),
             xer.encode_payload(payload),
         )
         if not judged.steers:
-            return way.forward(xml, judged.service, None, "")
+            return way.forward(xml, judged.service)
         audit = way.entry(AuditKind.REQUEST, judged, judged.detail)
-        return way.forward(xml, judged.service, audit, _error_to(incoming, Condition.RESOURCE_CONSTRAINT))
+        return way.forward(xml, judged.service, audit, incoming)
 
-    def _message_from_provider(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
+    def _message_from_provider(self, incoming: Stanza, to: Jid, now: float) -> Routed:
         """Only the bounce of a report goes to a box; everything else has no place here yet."""
         if incoming.type != "error":
             return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
-        provider = self.roster.provider_of_jid(sender.bare)
+        bare, _, resource = incoming.sender.partition("/")
+        provider = self.roster.provider_of_jid(bare)
         granted = provider is not None and self.roster.grants(provider.id, to.local, now)
         if provider is None or not granted or to.resource != HEAT_PUMP_RESOURCE:
             return Routed(Outcome.DROPPED, reason="a bounce without a grant")
         box = self.addresses.box(self.roster.heat_pumps[to.local].box)
-        alias = self.addresses.alias(provider.id, sender.resource)
+        alias = self.addresses.alias(provider.id, resource)
         xml = error("message", incoming.id, alias, box, incoming.error_condition)
         way = _Way(incoming, now, provider.id, incoming.sender, to.local)
-        return way.forward(xml, "bounce", None, "")
+        return way.forward(xml, "bounce")
 
     # --- box to provider --------------------------------------------------------------------------
 
-    def _from_box(self, incoming: Stanza, sender: Jid, to: Jid, heat_pump: HeatPump, now: float) -> Routed:
+    def _from_box(self, incoming: Stanza, resource: str, to: Jid, heat_pump: HeatPump, now: float) -> Routed:
         answers = incoming.kind == "iq" and incoming.type in ANSWERS
         reports = incoming.kind == "message" and incoming.type in ("", "normal", "error")
-        if not (answers or reports) or sender.resource != HEAT_PUMP_RESOURCE or not to.local:
+        if not (answers or reports) or resource != HEAT_PUMP_RESOURCE or not to.local:
             return _refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
         provider = self.roster.providers.get(to.local)
         if provider is None:
@@ -198,7 +202,7 @@ class Router:
         else:
             return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
-        return way.forward(xml, "", audit, xml)
+        return way.forward(xml, "", audit)
 
 
 _UNREADABLE = Judgement(False, "")

@@ -14,7 +14,7 @@ _NAME_STARTS = len(_IN_NS82)
 
 MAX_INTEGER_DIGITS = 20
 """Digits of the largest 64-bit integer; longer text is refused before it is turned into a number."""
-_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII)
+_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII).fullmatch
 _BLANK = " \t\r\n"
 
 
@@ -125,13 +125,17 @@ class Reader:
         """Children of a SEQUENCE OF, all of one name, at most ``limit``."""
         if element.attrib:
             self.check_plain(element)
-        self.check_no_text(element)
+        if element.text:
+            self.check_no_text(element)
         if len(element) > limit:
             raise MalformedPdu(
                 f"{shown(element.tag)} has more than {limit} entries", RejectReason.VALUE_OUT_OF_RANGE
             )
+        expected = _IN_NS82 + name
         for child in element:
-            if self.name(child) != name:
+            if child.tail:
+                self.check_no_text(element)
+            if child.tag != expected and self.name(child) != name:
                 raise MalformedPdu(f"{shown(element.tag)} holds {shown(child.tag)} where {name} is to stand")
         return list(element)
 
@@ -192,7 +196,7 @@ def arguments(fields: dict[str, Element], *names: str) -> list[Element]:
 def integer(text: str, low: int, high: int) -> int:
     """Decimal integer in low..high; raises MalformedPdu."""
     stripped = text.strip(_BLANK)
-    if not _INTEGER.fullmatch(stripped):
+    if not _INTEGER(stripped):
         raise MalformedPdu(f"{shown(stripped)} is not an integer", RejectReason.INVALID_ARGUMENT)
     value = int(stripped)
     if not low <= value <= high:
