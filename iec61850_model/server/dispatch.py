@@ -44,7 +44,7 @@ from iec61850_model.server.associations import Association, Associations
 from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.control import Client, Controls
 from iec61850_model.server.data_sets import DataSets
-from iec61850_model.server.effects import Effect, Incoming, Moment, Reply
+from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Send
 from iec61850_model.server.logs import Logs
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.server.name_lists import NameLists
@@ -144,7 +144,12 @@ class Server:
     def tick(self, moment: Moment) -> list[Effect]:
         """Carry out what is due: the end of leases, time-activated controls, reports and logs."""
         self._ended(self.associations.expire(moment.now), moment)
-        return self.controls.due(moment.now) + self.reports.tick(moment) + self.logs.tick(moment)
+        effects = self.controls.due(moment.now)
+        reports = self.reports.tick(moment)
+        for one in reports:
+            if isinstance(one, Send):
+                self.associations.renew(Client(one.peer, one.payload.association), moment.now)
+        return [*effects, *reports, *self.logs.tick(moment)]
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""
