@@ -6,12 +6,14 @@ What is not listed is denied. A PDU is judged whole: everything it touches must 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
+from hub.names import KNOWN_NAMES
 from hub.needs import Need, Unlisted, needs_of
 from hub.roster import Grant
 from hub.wording import STEERING, describe
-from iec61850_model.mms.pdu import Pdu
+from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Pdu, ReadRequest, VariableList
 from iec61850_model.reference import Reference
 
 
@@ -32,17 +34,37 @@ class Judgement(NamedTuple):
 
 def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
     """Decide on a request of a provider that holds these live grants."""
-    service, references, detail = describe(pdu)
     try:
-        needs = needs_of(pdu)
+        service, references, detail, needs = _asked(pdu)
         if not needs:
             raise Unlisted("it asks for nothing")
     except Unlisted as unlisted:
+        service, references, detail = describe(pdu)
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
         if not permitted(need, grants, now):
             return Judgement(False, service, references, _reason(need), detail)
     return Judgement(True, service, references, detail=detail)
+
+
+_Asked: TypeAlias = tuple[str, tuple[str, ...], str, Sequence[Need]]
+
+
+def _asked(pdu: Pdu) -> _Asked:
+    """What a request is called, names and needs; of a variable read alone, the most frequent, it is known.
+
+    Raises Unlisted.
+    """
+    match pdu:
+        case ConfirmedRequest(_, ReadRequest(VariableList((ObjectName(item, str(domain), False),)))):
+            return _asked_of_reading(domain, item)
+    return (*describe(pdu), needs_of(pdu))
+
+
+@lru_cache(maxsize=KNOWN_NAMES)
+def _asked_of_reading(domain: str, item: str) -> _Asked:
+    read = ConfirmedRequest(0, ReadRequest(VariableList((ObjectName(item, domain),))))
+    return (*describe(read), needs_of(read))
 
 
 def permitted(need: Need, grants: Sequence[Grant], now: float) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+LEAST_SHARE = 0.005
+"""Of a core: who takes less is not named."""
+
 
 def shown(results: dict[str, Any]) -> str:
     """The results as lines of text."""
@@ -57,7 +60,10 @@ def _path(one: dict[str, float]) -> str:
 def _busy(one: dict[str, Any]) -> str:
     cores: dict[str, float] = one["cores"]
     in_order = sorted(cores.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {share:.2f}" for name, share in in_order) + " cores"
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in in_order if share >= LEAST_SHARE)
+    return (
+        f"{shares} cores; processor time of each {one['cpu_us']:.0f} us, floor {one['floor_cpu_us']:.0f} us"
+    )
 
 
 def _fanout(result: dict[str, Any]) -> list[str]:
