@@ -100,6 +100,7 @@ class CollectorProcess:
         self._store = store = await self._open()
         self._writer = writer = Writer(store)
         self._counts.writer = writer.counts
+        writing = asyncio.create_task(writer.run())
         try:
             with long_lived():
                 await self._watch.begin()
@@ -108,10 +109,10 @@ class CollectorProcess:
                 parts = (self._link, self._turns, self._greetings, self._watch)
                 for work in (*(part.run() for part in parts), self._clock()):
                     tasks.create_task(work)
-                writing = asyncio.create_task(writer.run())
         finally:
             await writer.finish(CLOSE_PATIENCE)
             writing.cancel()
+            await asyncio.wait({writing})
             await self._watch.leave()
             await store.close()
 

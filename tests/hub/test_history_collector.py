@@ -113,12 +113,18 @@ class World:
         await until(lambda: self.link is not None and self.link.up)
 
     async def kill(self) -> None:
-        """As a power cut: nothing that waits is written any more."""
+        """As a power cut: nothing that waits is written any more.
+
+        But for the transaction under way, which is waited for: a process that is really killed gives the lock
+        of its database back, a connection that is torn out of a transaction in this one may keep it.
+        """
         assert self.task is not None
         assert self.process is not None
+        assert self.link is not None
+        self.link.disconnect()
         if self.process._writer is not None:
             self.process._writer._queue.clear()
-            self.process._writer._in_hand.clear()
+            await self.process._writer.settle()
             self.process._writer._idle.set()
         self.task.cancel()
         await asyncio.wait({self.task})
