@@ -91,8 +91,14 @@ class CollectorLink:
 
     def give_back(self, report: Stanza) -> None:
         """Bounce a report: its box keeps the entry."""
-        wait = Condition.RESOURCE_CONSTRAINT
-        self._send(error("message", report.id, self.address, report.sender, wait))
+        self._bounce(report, Condition.RESOURCE_CONSTRAINT)
+
+    def refuse(self, report: Stanza) -> None:
+        """Bounce a report that nobody waits for: they keep an association, so its box would never end it."""
+        self._bounce(report, Condition.ITEM_NOT_FOUND)
+
+    def _bounce(self, one: Stanza, condition: Condition) -> None:
+        self._send(error("message", one.id, one.to, one.sender, condition))
 
     def _send(self, xml: str) -> bool:
         try:
@@ -122,6 +128,8 @@ class CollectorLink:
             self.on_presence(one.sender, "error")
         elif one.to == self.address:
             self._take_message(one)
+        elif _payload_of(one) is not None:
+            self.refuse(one)  # for an earlier process, whose end its box has not heard of
 
     def _take_iq(self, one: Stanza) -> None:
         if one.type in ("get", "set"):

@@ -45,7 +45,7 @@ from iec61850_model.server.associations import Association, Associations
 from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.control import Client, Controls, selected_by
 from iec61850_model.server.data_sets import DataSets
-from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Settled, Switch
+from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Send, Settled, Switch
 from iec61850_model.server.logs import Logs
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.server.name_lists import NameLists
@@ -156,7 +156,11 @@ class Server:
         self._ended(self.associations.expire(moment.now), moment)
         controlled = self._scheduled(self.controls.tick(moment), moment)
         driven = self.schedules.tick(moment)
-        return controlled + driven + self.reports.tick(moment) + self.logs.tick(moment)
+        reports = self.reports.tick(moment)
+        for one in reports:
+            if isinstance(one, Send):
+                self.associations.renew(Client(one.peer, one.payload.association), moment.now)
+        return [*controlled, *driven, *reports, *self.logs.tick(moment)]
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""

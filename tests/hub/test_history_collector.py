@@ -399,6 +399,37 @@ async def test_strangers_and_nonsense_change_nothing(world: World) -> None:
     await world.stored(1)
 
 
+async def test_a_report_that_nobody_waits_for_is_given_back_so_that_its_box_ends_the_association(
+    world: World,
+) -> None:
+    """Reports keep an association: without this a box that did not hear of the end would never stop."""
+    box = await world.add_box(1)
+    await world.start()
+    await world.live()
+    assert world.link is not None and world.process is not None
+    world.link.lose = lambda xml: xml.startswith("<presence")  # so it is not told of the end
+    await world.registry.run(remove_heat_pump, "hp1", now=2.0)
+    await world.taken()
+    box.average(T, 1.0)
+    await until(lambda: not box.reporting)
+    assert world.powers() == {}
+
+
+async def test_a_report_for_an_earlier_collector_is_given_back(world: World) -> None:
+    box = await world.add_box(1)
+    await world.start()
+    await world.live()
+    await world.kill()
+    world.boxes.clear()  # it hears nothing of the next one's start
+    await world.start()
+    world.boxes[box.jid] = box
+    assert box.reporting
+    box.average(T, 1.0)
+    await until(lambda: not box.reporting)
+    box.announce(COLLECTOR)
+    await world.stored(1)
+
+
 async def test_the_snapshot_and_readiness(world: World) -> None:
     await world.add_box(1)
     await world.start()
