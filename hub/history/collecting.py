@@ -241,6 +241,8 @@ class Collecting:
             return self._by_consent(now)
         if report.entry_id is None or self._layout is None:
             return self._fail("a report without EntryID", now)
+        if report.data_set_size != self._layout.size or report.conf_rev not in (None, self._layout_of[1]):
+            return self._fail("a report of another data set than the block's", now)
         if not self._continues(report):
             return self._resync(report, now)
         self._resyncs = 0

@@ -317,6 +317,18 @@ def test_a_report_without_entry_id_cannot_be_resumed_from() -> None:
     assert talk.taken == []
 
 
+@pytest.mark.parametrize("other", [{"data_set_size": 40}, {"conf_rev": 2}])
+def test_a_report_of_another_data_set_is_not_read_as_if_it_were_of_this(other: dict[str, int]) -> None:
+    """The box has another model now, so members are asked for again."""
+    talk = live(entry(1))
+    assert talk.report(replace(report(2, 0), **other)) == ["abort"]  # type: ignore[arg-type]  # one field
+    assert talk.machine.position == entry(1)
+    talk.later(FIRST_REST)
+    talk.turn()
+    talk.answer(Associated("1:1"))
+    assert talk.answer(BLOCK) == [Request.MEMBERS]
+
+
 @pytest.mark.parametrize("time", [0.0, LATE + 601, 4e9])
 def test_a_time_that_cannot_be_gives_no_sample_and_is_counted(time: float) -> None:
     talk = live()
