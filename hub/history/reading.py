@@ -127,7 +127,7 @@ def sample_of(report: Report, layout: Layout, interval: int) -> Sample:
     return Sample(interval, invalid, questionable & ~invalid, tuple(cells))
 
 
-def _cell(bit: int, value: DataValue) -> Cell:
+def _cell(bit: int, value: DataValue | None) -> Cell:
     if QUANTITIES[bit].whole:
         fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_WHOLE
         return value if fits and isinstance(value, int) else None
