@@ -138,7 +138,7 @@ class Router:
             payload = _request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
-        judged = judge(payload.pdu, grants, now)
+        judged = judge(payload.pdu, grants, now, self.roster.slots(to.local))
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
@@ -193,7 +193,7 @@ class Router:
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
             return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
         need = said.saying.need
-        if need is not None and not permitted(need, grants, now):
+        if need is not None and not permitted(need, grants, now, self.roster.slots(heat_pump.id)):
             return _refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
         if said.condition is None:
             xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, said.inner)
