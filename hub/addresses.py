@@ -50,6 +50,8 @@ class Addresses:
 
     def __init__(self, domain: str) -> None:
         self.domain = domain
+        self.operations = f"{OPERATIONS}.{domain}"
+        """Where operations speaks from, with a provider's id as resource if in his name."""
 
     def heat_pump(self, id_: str) -> str:
         """Where everybody reaches a heat pump."""
@@ -62,11 +64,6 @@ class Addresses:
     def alias(self, provider: str, resource: str) -> str:
         """A provider's session as a box sees it."""
         return full(f"{provider}@{self.domain}", resource)
-
-    @property
-    def operations(self) -> str:
-        """Where operations speaks from, with a provider's id as resource if in his name."""
-        return f"{OPERATIONS}.{self.domain}"
 
     def operations_alias(self, provider: str) -> str:
         """Operations as a box sees it, in a provider's name or (empty) in the hub's own."""

@@ -34,9 +34,7 @@ class Judgement(NamedTuple):
 _NO_SLOTS: Mapping[int, int] = MappingProxyType({})
 
 
-def judge(
-    pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS
-) -> Judgement:
+def judge(pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> Judgement:
     """Decide on a request of a provider that holds these live grants.
 
     ``slots``: by the grant's key, which instance of the schedules is ready for it.
@@ -54,9 +52,7 @@ def judge(
     return Judgement(True, service, references, detail=detail)
 
 
-def permitted(
-    need: Need, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS
-) -> bool:
+def permitted(need: Need, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> bool:
     """One of these live grants covers the need."""
     return any(_covers(grant, need, now, slots.get(grant.key, 0)) for grant in grants)
 

@@ -1,7 +1,7 @@
-"""Whose schedule a reference in LD SCH is part of: each grant to schedule has instances of its own (DESIGN 4).
+"""Whose schedule a reference in LD SCH is part of: each grant has instances of its own (DESIGN section 4).
 
-Each controlled object of a box has four schedules, prefix + FSCH + 1..4. The instance is the slot: a grant that
-holds slot 2 has SCH/EvuFSCH2, SCH/SgrFSCH2 and so on.
+Each controlled object of a box has four schedules, prefix + FSCH + 1..4. The instance is the slot: a grant
+that holds slot 2 has SCH/EvuFSCH2, SCH/SgrFSCH2 and so on.
 """
 
 from __future__ import annotations
