@@ -126,6 +126,7 @@ class Roster:
             self._drop_provider(removed)
         for heat_pump in changes.heat_pumps:
             self._drop_heat_pump(heat_pump.id)
+            self.leaving.pop(self._leaving_by_box.pop(heat_pump.box, ""), None)
             self.heat_pumps[heat_pump.id] = heat_pump
             self._by_box[heat_pump.box] = heat_pump.id
         for provider in changes.providers:
