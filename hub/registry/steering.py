@@ -164,6 +164,22 @@ def require_ended(session: Session, provider: str) -> None:
         )
 
 
+def box_moved(session: Session, box: str, revision: int) -> None:
+    """A box is reached at another address from now on, or at an earlier one again: tell routers and
+    operations, if something is to be ended in it.
+    """
+    session.flush()
+    tell_leaving(session, HeatPumpRow.box == box, revision)
+    session.execute(
+        update(SteeringRow)
+        .where(
+            SteeringRow.heat_pump_pk.in_(select(HeatPumpRow.pk).where(HeatPumpRow.box == box)),
+            SteeringRow.state == SteeringState.ENDING.value,
+        )
+        .values(revision=revision)
+    )
+
+
 def give_up_steering(session: Session, id_: str, box: str, revision: int) -> None:
     """A heat pump's id is taken anew, by another box: the former one cannot be reached any more."""
     live = aliased(HeatPumpRow)
