@@ -24,12 +24,19 @@ PRIORITY = "SchdPrio"
 START_TIME = "StrTm"
 
 _SCHEDULE = re.compile(r"[A-Z][A-Za-z0-9]*FSCH([1-4])", re.ASCII)
+_CONTROLLER = re.compile(r"([A-Z][A-Za-z0-9]*)FSCC[0-9]+", re.ASCII)
 
 
 def slot_of_node(node: str) -> int:
     """The slot a logical node of LD SCH belongs to; 0 if it is no schedule of one."""
     found = _SCHEDULE.fullmatch(node)
     return int(found[1]) if found else 0
+
+
+def schedule_of(controller: str, slot: int) -> str:
+    """The schedule of a slot that belongs to a controller such as EvuFSCC1; empty if it is none."""
+    found = _CONTROLLER.fullmatch(controller)
+    return f"{found[1]}FSCH{slot}" if found else ""
 
 
 def slot_of(reference: Reference) -> int:

@@ -201,7 +201,7 @@ Next:
 
 {components}
 
-   The secrets are kept in {config.secrets.router.parent}.
+   The secrets are kept in {", ".join(map(str, files.values()))}.
 2. Start the hub:
      hphub run --config {path}
 3. In another terminal, add a heat pump and a provider and let them meet:

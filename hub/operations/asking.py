@@ -14,14 +14,13 @@ from hub.operations.events import (
     ReadStates,
     Refused,
     Request,
-    Schedule,
     SetPriority,
     States,
     Unanswered,
     Withdraw,
 )
 from hub.operations.link import OperationsLink
-from hub.schedule_slots import PRIORITY, SCHEDULE_DEVICE, START_TIME, slot_of_node
+from hub.schedule_slots import PRIORITY, SCHEDULE_DEVICE, START_TIME, schedule_of, slot_of_node
 from iec61850_model.client.control import Operation, oper_data
 from iec61850_model.client.errors import (
     BadAnswer,
@@ -35,6 +34,8 @@ from iec61850_model.client.exchange import Exchange
 from iec61850_model.client.name_lists import all_names
 from iec61850_model.mms.pdu import (
     Data,
+    GetNamedVariableListAttributesRequest,
+    GetNamedVariableListAttributesResponse,
     GetNameListRequest,
     GetNameListResponse,
     GetVariableAccessAttributesRequest,
@@ -54,6 +55,10 @@ MAX_SCHEDULES = 64
 """Schedules of one slot: one for each controlled object of a box, which has some five."""
 OR_IDENT = b"hub"
 """orIdent of what operations commands: who in a box's log ended a schedule."""
+START_TIMES = 9
+"""Start times that are taken out: those a schedule does not have its box refuses one by one."""
+_CONTROLLERS = "LLN0$dsCtlEnt"
+"""Data set that lists every FSCC with what it controls, in every box of ours."""
 _NO_CALENDAR = 5
 """occType (7-3, OccurrenceKind): none, so there is no calendar."""
 
@@ -67,7 +72,7 @@ async def ask(link: OperationsLink, heat_pump: str, request: Request, now: float
             case FindSchedules(slot):
                 return Found(await _find(hub, peer, slot))
             case SetPriority(schedules, priority):
-                names = [f"{one.node}$SP${PRIORITY}$setVal" for one in schedules]
+                names = [f"{one}$SP${PRIORITY}$setVal" for one in schedules]
                 return await _write(hub, peer, names, [Data("integer", priority)] * len(names))
             case ReadStates(schedules):
                 return await _read_states(hub, peer, schedules)
@@ -83,36 +88,45 @@ async def ask(link: OperationsLink, heat_pump: str, request: Request, now: float
         return Refused(str(error))
 
 
-async def _find(exchange: Exchange, peer: str, slot: int) -> tuple[Schedule, ...]:
-    wanted = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, SCHEDULE_DEVICE)
+async def _find(exchange: Exchange, peer: str, slot: int) -> tuple[str, ...]:
+    """From the data set that lists all controllers, a few hundred octets; where there is none from all names
+    of the logical device, which are thousands.
+    """
     try:
-        names = await all_names(exchange, peer, wanted)
+        asked = GetNamedVariableListAttributesRequest(ObjectName(_CONTROLLERS, SCHEDULE_DEVICE))
+        answer = await exchange.confirmed(
+            peer, asked, GetNamedVariableListAttributesResponse, f"{SCHEDULE_DEVICE}/{_CONTROLLERS}"
+        )
+        controllers = [_node(one.item) for one in answer.variables if one.domain == SCHEDULE_DEVICE]
+        nodes = [schedule_of(controller, slot) for controller in controllers]
     except NoSuchObject:
-        return ()  # there is no logical device of schedules
-    found: dict[str, list[str]] = {}
-    for name in names:
-        node, _, rest = name.partition("$")
-        if slot_of_node(node) == slot and (node in found or len(found) < MAX_SCHEDULES):
-            times = found.setdefault(node, [])
-            if rest.startswith(f"SP${START_TIME}") and rest.count("$") == 1:
-                times.append(rest.removeprefix("SP$"))
-    return tuple(Schedule(node, tuple(times)) for node, times in found.items())
+        wanted = GetNameListRequest(ObjectClass.NAMED_VARIABLE, ObjectScope.DOMAIN, SCHEDULE_DEVICE)
+        try:
+            nodes = [_node(name) for name in await all_names(exchange, peer, wanted)]
+        except NoSuchObject:
+            return ()  # there is no logical device of schedules
+    found = dict.fromkeys(one for one in nodes if slot_of_node(one) == slot)
+    return tuple(found)[:MAX_SCHEDULES]
 
 
-async def _read_states(exchange: Exchange, peer: str, schedules: Sequence[Schedule]) -> Outcome:
-    names = [f"{one.node}$ST$SchdSt$stVal" for one in schedules]
+def _node(item: str) -> str:
+    return item.partition("$")[0]
+
+
+async def _read_states(exchange: Exchange, peer: str, schedules: Sequence[str]) -> Outcome:
+    names = [f"{one}$ST$SchdSt$stVal" for one in schedules]
     answer = await exchange.confirmed(peer, ReadRequest(_variables(names)), ReadResponse, "SchdSt")
     if len(answer.results) != len(schedules):
         raise BadAnswer(f"{len(answer.results)} states where {len(schedules)} were asked for")
     states: dict[str, int] = {}
     for one, result in zip(schedules, answer.results, strict=True):
         if isinstance(result, Data) and isinstance(result.value, int):
-            states[one.node] = int(result.value)
+            states[one] = int(result.value)
     return States(states)
 
 
-async def _disable(exchange: Exchange, peer: str, schedule: Schedule, now: float) -> Outcome:
-    oper = f"{schedule.node}$CO$DsaReq$Oper"
+async def _disable(exchange: Exchange, peer: str, schedule: str, now: float) -> Outcome:
+    oper = f"{schedule}$CO$DsaReq$Oper"
     asked = GetVariableAccessAttributesRequest(ObjectName(oper, SCHEDULE_DEVICE))
     described = await exchange.confirmed(peer, asked, GetVariableAccessAttributesResponse, oper)
     command = Operation(True, now, 0, or_cat=OrCat.REMOTE_CONTROL, or_ident=OR_IDENT)
@@ -123,14 +137,15 @@ async def _disable(exchange: Exchange, peer: str, schedule: Schedule, now: float
     return await _write(exchange, peer, [oper], [data])
 
 
-async def _clear(exchange: Exchange, peer: str, schedules: Sequence[Schedule]) -> Outcome:
+async def _clear(exchange: Exchange, peer: str, schedules: Sequence[str]) -> Outcome:
     names: list[str] = []
     values: list[Data] = []
     for one in schedules:
-        names.append(f"{one.node}$SP$NumEntr$setVal")
+        names.append(f"{one}$SP$NumEntr$setVal")
         values.append(Data("integer", 0))
-        for start in one.start_times:
-            names += (f"{one.node}$SP${start}$setTm", f"{one.node}$SP${start}$setCal$occType")
+        for number in range(1, START_TIMES + 1):
+            start = f"{one}$SP${START_TIME}{number}"
+            names += (f"{start}$setTm", f"{start}$setCal$occType")
             values += (Data("utc-time", NOW), Data("integer", _NO_CALENDAR))
     return await _write(exchange, peer, names, values)
 

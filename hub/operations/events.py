@@ -1,4 +1,7 @@
-"""What is asked of a box for a grant that steers, what may come of it, and what is to be done."""
+"""What is asked of a box for a grant that steers, what may come of it, and what is to be done.
+
+Schedules are told by the names of their logical nodes, such as EvuFSCH2.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,8 @@ from hub.registry import OpenSteering
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """A schedule in a box: the name of its logical node and of its start times."""
-
-    node: str
-    start_times: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class FindSchedules:
-    """Which schedules belong to this slot? (GetLogicalDeviceDirectory of SCH.) ``Found``"""
+    """Which schedules belong to this slot? ``Found``"""
 
     slot: int
 
@@ -30,7 +25,7 @@ class FindSchedules:
 class SetPriority:
     """Write SchdPrio of all of them, as the hub. ``Done``"""
 
-    schedules: tuple[Schedule, ...]
+    schedules: tuple[str, ...]
     priority: int
 
 
@@ -38,14 +33,14 @@ class SetPriority:
 class ReadStates:
     """Read SchdSt of all of them. ``States``"""
 
-    schedules: tuple[Schedule, ...]
+    schedules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Disable:
     """Operate DsaReq in the provider's name. ``Done``"""
 
-    schedule: Schedule
+    schedule: str
     provider: str
 
 
@@ -53,7 +48,7 @@ class Disable:
 class Clear:
     """Take values and start times out, as the hub, so that the next holder finds it empty. ``Done``"""
 
-    schedules: tuple[Schedule, ...]
+    schedules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ class Done:
 class Found:
     """The schedules of the slot; none if the box has none."""
 
-    schedules: tuple[Schedule, ...]
+    schedules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

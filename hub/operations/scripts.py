@@ -20,7 +20,6 @@ from hub.operations.events import (
     ReadStates,
     Refused,
     Request,
-    Schedule,
     SetPriority,
     States,
     Withdraw,
@@ -44,7 +43,10 @@ def script_of(job: OpenSteering) -> Script:
 
 
 def _prepare(job: OpenSteering) -> Script:
-    """The schedules of the slot are given the grant's priority; when the box has confirmed it is ready."""
+    """The schedules of the slot are given the grant's priority; when the box has confirmed it is ready.
+
+    They are at rest, or the box would not take it: what somebody enabled in the house is disabled.
+    """
     assert job.slot is not None
     assert job.priority is not None
     found = yield FindSchedules(job.slot)
@@ -52,13 +54,16 @@ def _prepare(job: OpenSteering) -> Script:
         return _trouble(found)
     if not found.schedules:
         return NO_SCHEDULES
+    troubles = yield from _disable(found.schedules, "")
+    if troubles:
+        return "; ".join(troubles)
     return _trouble((yield SetPriority(found.schedules, job.priority)))
 
 
 def _withdraw(job: OpenSteering) -> Script:
     """Schedules are disabled first, for they drive the house; then what waits for its time is ended."""
     troubles: list[str] = []
-    schedules: tuple[Schedule, ...] = ()
+    schedules: tuple[str, ...] = ()
     if job.slot is not None:
         found = yield FindSchedules(job.slot)
         if isinstance(found, Found):
@@ -75,22 +80,22 @@ def _withdraw(job: OpenSteering) -> Script:
     return "; ".join(filter(None, troubles))
 
 
-def _disable(schedules: tuple[Schedule, ...], provider: str) -> Generator[Request, Outcome, list[str]]:
+def _disable(schedules: tuple[str, ...], provider: str) -> Generator[Request, Outcome, list[str]]:
     troubles: list[str] = []
     before = yield ReadStates(schedules)
     if not isinstance(before, States):
         return [_trouble(before)]
-    active = tuple(one for one in schedules if before.by_node.get(one.node) not in AT_REST)
+    active = tuple(one for one in schedules if before.by_node.get(one) not in AT_REST)
     if not active:
         return []
     for one in active:
         refused = _trouble((yield Disable(one, provider)))
         if refused:
-            troubles.append(f"{one.node}: {refused}")
+            troubles.append(f"{one}: {refused}")
     after = yield ReadStates(active)
     if not isinstance(after, States):
         return [*troubles, _trouble(after)]
-    left = [one.node for one in active if after.by_node.get(one.node) not in AT_REST]
+    left = [one for one in active if after.by_node.get(one) not in AT_REST]
     return [*troubles, f"{', '.join(left)} still enabled"] if left else []
 
 

@@ -23,7 +23,6 @@ from hub.operations.events import (
     ReadStates,
     Refused,
     Request,
-    Schedule,
     SetPriority,
     States,
     Trouble,
@@ -34,7 +33,7 @@ from hub.operations.scripts import NO_SCHEDULES
 from hub.registry import OpenSteering, SteeringState
 from hub.roster import Right
 
-EVU, SGR = Schedule("EvuFSCH2", ("StrTm1",)), Schedule("SgrFSCH2", ("StrTm1",))
+EVU, SGR = "EvuFSCH2", "SgrFSCH2"
 FOUND = Found((EVU, SGR))
 NOT_READY, START_REQUIRED, READY, RUNNING = 1, 2, 3, 4
 NO = Refused("object-access-denied")
@@ -48,6 +47,9 @@ COMMANDS = replace(
     ENDING, key=5, grant=50, slot=None, priority=None, rights=frozenset({Right.CONTROL, Right.READ})
 )
 BOTH = replace(ENDING, rights=frozenset({Right.CONTROL, Right.SCHEDULE}))
+
+
+AT_REST = States({"EvuFSCH2": NOT_READY, "SgrFSCH2": START_REQUIRED})
 
 
 def states(evu: int, sgr: int) -> States:
@@ -100,9 +102,19 @@ def begun(*jobs: OpenSteering) -> Played:
 def test_a_slot_is_ready_when_the_box_has_confirmed_the_priority_of_all_its_schedules() -> None:
     box = begun(PENDING)
     assert box.turn() == [FindSchedules(2)]
-    assert box.says(FOUND) == [SetPriority((EVU, SGR), 40)]
+    assert box.says(FOUND) == [ReadStates((EVU, SGR))]
+    assert box.says(AT_REST) == [SetPriority((EVU, SGR), 40)]
     assert box.says(Done()) == [Finished(PENDING)]
     assert box.desk.jobs == {}
+
+
+def test_a_slot_that_runs_before_it_is_anybodys_is_disabled_in_the_hubs_own_name() -> None:
+    box = begun(PENDING)
+    box.turn()
+    box.says(FOUND)
+    assert box.says(states(RUNNING, NOT_READY)) == [Disable(EVU, "")]
+    assert box.says(Done()) == [ReadStates((EVU,))]
+    assert box.says(AT_REST) == [SetPriority((EVU, SGR), 40)]
 
 
 def test_a_box_without_schedules_makes_nothing_ready() -> None:
@@ -112,14 +124,14 @@ def test_a_box_without_schedules_makes_nothing_ready() -> None:
     assert (box.desk.stage, box.desk.due) == (Stage.WAITING, FIRST_RETRY)
 
 
-@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize("step", [0, 1, 2])
 def test_what_a_box_refuses_is_asked_again_less_and_less_often(step: int) -> None:
     box = begun(PENDING)
     expected = FIRST_RETRY
     for _ in range(12):
         box.turn()
-        if step:
-            box.says(FOUND)
+        for answer in (FOUND, AT_REST)[:step]:
+            box.says(answer)
         assert box.says(NO) == [Trouble(PENDING, "object-access-denied")]
         assert box.desk.due == box.now + expected
         assert box.desk.tick(box.now + expected - 0.1) == []
@@ -224,6 +236,7 @@ def test_what_ends_comes_before_what_begins() -> None:
     box.says(states(NOT_READY, NOT_READY))
     assert box.says(Done()) == [Finished(ENDING), FindSchedules(2)]
     box.says(FOUND)
+    box.says(AT_REST)
     assert box.says(Done()) == [Finished(PENDING)]
 
 
@@ -234,6 +247,7 @@ def test_trouble_with_one_job_keeps_no_other_waiting() -> None:
     box.says(FOUND)
     assert box.says(NO) == [Trouble(ENDING, "object-access-denied"), FindSchedules(2)]
     box.says(FOUND)
+    box.says(AT_REST)
     assert box.says(Done()) == [Finished(PENDING)]
     assert (box.desk.stage, box.desk.jobs) == (Stage.WAITING, {6: ENDING})
 
@@ -278,6 +292,7 @@ def test_what_comes_while_others_are_under_way_takes_its_place_among_them() -> N
     box.turn()
     assert box.take(ENDING) == []
     box.says(FOUND)
+    box.says(AT_REST)
     assert box.says(Done()) == [Finished(PENDING), FindSchedules(2)]
     assert box.says(FOUND) == [ReadStates((EVU, SGR))], "the one that ends"
 
@@ -310,13 +325,11 @@ class PretendedBox:
             case FindSchedules():
                 return FOUND
             case SetPriority(schedules, priority):
-                self.priority |= {one.node: priority for one in schedules}
+                self.priority |= dict.fromkeys(schedules, priority)
             case ReadStates(schedules):
-                return States(
-                    {one.node: RUNNING if self.enabled[one.node] else NOT_READY for one in schedules}
-                )
+                return States({one: RUNNING if self.enabled[one] else NOT_READY for one in schedules})
             case Disable(schedule, _):
-                self.enabled[schedule.node] = False
+                self.enabled[schedule] = False
             case Withdraw(provider):
                 self.waiting.discard(provider)
         return Done()
