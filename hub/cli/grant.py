@@ -92,7 +92,8 @@ def add(as_json: bool, **given: Any) -> None:
         if one.slot is not None:
             click.echo(
                 f"Its schedules on {one.heat_pump} are those of slot {one.slot} (SCH/*FSCH{one.slot}),"
-                f" priority {one.priority}: ready when the box has confirmed, see `hphub grant show {record.key}`."
+                f" priority {one.priority}: ready when the box has confirmed, see"
+                f" `hphub grant show {record.key}`."
             )
 
 

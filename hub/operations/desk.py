@@ -40,7 +40,7 @@ class Desk:
     _current: int = 0
     _script: Script | None = None
     _attempt: int = 0
-    _retry: float = FIRST_RETRY
+    _retry: float = field(default_factory=lambda: FIRST_RETRY)
     _troubled: bool = False
 
     # --- what happens -----------------------------------------------------------------------------
