@@ -47,8 +47,9 @@ class SteeringRecord:
 
 
 def begin_steering(session: Session, grant: GrantRow, heat_pump_pk: int, priority: int | None) -> None:
-    """A new grant may steer in this box: for ``schedule``, take a slot.
+    """A grant may steer in this box from now on: for ``schedule``, take a slot.
 
+    ``priority`` None: that of the grant on other heat pumps, if it is on a group, else the default.
     Raises Conflict if all are taken, InvalidInput for a priority that is none or for a grant without
     ``schedule``.
     """
@@ -73,7 +74,8 @@ def begin_steering(session: Session, grant: GrantRow, heat_pump_pk: int, priorit
         held = _held_slots(session, heat_pump_pk)
         row.slot = _free_slot(session, held)
         lowest = min((one.priority for one in held if one.priority is not None), default=None)
-        row.priority = priority if priority is not None else _default_priority(lowest)
+        elsewhere = select(SteeringRow.priority).where(SteeringRow.grant_pk == grant.pk).limit(1)
+        row.priority = priority or session.scalar(elsewhere) or _default_priority(lowest)
         row.state = SteeringState.PENDING.value
     session.add(row)
     session.flush()
