@@ -32,6 +32,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
+from iec61850_model.values import NOW, Timestamp
 
 OBJECTS = ("Evu", "Sgr")
 NODES = tuple(f"{name}FSCH{slot}" for name in OBJECTS for slot in (1, 2, 3, 4))
@@ -65,6 +66,7 @@ class ScheduledBox:
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NODES, NOT_READY))
     priorities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NODES, 0))
     entries: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NODES, 0))
+    starts: dict[str, Timestamp] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
     done: list[tuple[str, str]] = field(default_factory=list)
     lists: bool = True
@@ -106,10 +108,16 @@ class ScheduledBox:
         return None
 
     def _read(self, item: str) -> AccessResult:
-        node = item.partition("$")[0]
-        if node in NODES and item.endswith("$ST$SchdSt$stVal"):
-            return Data("integer", self.states[node])
-        return NO_SUCH
+        node, _, rest = item.partition("$")
+        if node not in NODES:
+            return NO_SUCH
+        found: dict[str, AccessResult] = {
+            "ST$SchdSt$stVal": Data("integer", self.states[node]),
+            "SP$NumEntr$setVal": Data("integer", self.entries[node]),
+            "SP$StrTm1$setTm": Data("utc-time", self.starts.get(node, NOW)),
+            "SP$StrTm1$setCal$occType": Data("integer", 5),
+        }
+        return found.get(rest, NO_SUCH)
 
     def _write(self, peer: str, item: str, data: Data) -> DataAccessError | None:
         node, _, rest = item.partition("$")
@@ -121,7 +129,6 @@ class ScheduledBox:
             return DataAccessError.TEMPORARILY_UNAVAILABLE
         if not peer.startswith("ops@hub.example.org/"):
             return DENIED
-        assert isinstance(data.value, int) or rest.startswith("SP$StrTm")
         match rest, data.value:
             case "SP$SchdPrio$setVal", int(priority):
                 self.priorities[node] = priority
@@ -129,7 +136,10 @@ class ScheduledBox:
             case "SP$NumEntr$setVal", int(number):
                 self.entries[node] = number
                 self.done.append((peer, f"{node} {number} entries"))
-            case _ if not rest.startswith("SP$StrTm1$"):
+            case "SP$StrTm1$setTm", Timestamp() as start:
+                self.starts[node] = start
+                self.done.append((peer, f"{node} no start"))
+            case _:
                 return NO_SUCH
         return None
 

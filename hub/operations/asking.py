@@ -56,7 +56,7 @@ MAX_SCHEDULES = 64
 OR_IDENT = b"hub"
 """orIdent of what operations commands: who in a box's log ended a schedule."""
 START_TIMES = 9
-"""Start times that are taken out: those a schedule does not have its box refuses one by one."""
+"""Start times that are looked at; a schedule of ours has seven."""
 _CONTROLLERS = "LLN0$dsCtlEnt"
 """Data set that lists every FSCC with what it controls, in every box of ours."""
 _NO_CALENDAR = 5
@@ -138,16 +138,25 @@ async def _disable(exchange: Exchange, peer: str, schedule: str, now: float) -> 
 
 
 async def _clear(exchange: Exchange, peer: str, schedules: Sequence[str]) -> Outcome:
-    names: list[str] = []
-    values: list[Data] = []
+    """Only what is set is written: that is little, and it stands in the audit."""
+    outcome: Outcome = Done()
     for one in schedules:
-        names.append(f"{one}$SP$NumEntr$setVal")
-        values.append(Data("integer", 0))
+        empty = {f"{one}$SP$NumEntr$setVal": Data("integer", 0)}
         for number in range(1, START_TIMES + 1):
             start = f"{one}$SP${START_TIME}{number}"
-            names += (f"{start}$setTm", f"{start}$setCal$occType")
-            values += (Data("utc-time", NOW), Data("integer", _NO_CALENDAR))
-    return await _write(exchange, peer, names, values)
+            empty[f"{start}$setTm"] = Data("utc-time", NOW)
+            empty[f"{start}$setCal$occType"] = Data("integer", _NO_CALENDAR)
+        answer = await exchange.confirmed(peer, ReadRequest(_variables(list(empty))), ReadResponse, one)
+        found = dict(zip(empty, answer.results, strict=False))
+        full = {
+            name: value
+            for name, value in empty.items()
+            if isinstance(there := found.get(name), Data) and there.value != value.value
+        }
+        if full:
+            written = await _write(exchange, peer, list(full), list(full.values()))
+            outcome = outcome if isinstance(written, Done) else written
+    return outcome
 
 
 async def _withdraw(

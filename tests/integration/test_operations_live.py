@@ -19,6 +19,7 @@ from scheduled_box import READY, RUNNING, ScheduledBox
 from hub.stanzas import STANZAS_NS
 from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Payload, ReadRequest, VariableList
 from iec61850_model.mms.xer import MalformedPdu, encode_payload
+from iec61850_model.values import Timestamp
 from iec61850_model.xmpp import Channel, Connection, ConnectionSettings
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
@@ -132,6 +133,7 @@ async def test_a_grants_end_reaches_a_box_that_was_away_though_operations_is_kil
     # What a provider left there: a schedule that runs, one that waits, and a command for later.
     box.states |= {"EvuFSCH1": RUNNING, "SgrFSCH1": READY}
     box.pending, box.entries["EvuFSCH1"] = {f"agg@{HUB}"}, 4
+    box.starts["EvuFSCH1"] = Timestamp.from_unix(1e9)
     box.done.clear()
     await asyncio.to_thread(operator, scene, "grant", "revoke", str(ended))
     program.kill()
@@ -146,7 +148,7 @@ async def test_a_grants_end_reaches_a_box_that_was_away_though_operations_is_kil
         await until(scene, lambda: steering(scene, later) == [(2, "ready")])
     assert box.done == [
         (AGG, "EvuFSCH1 disabled"), (AGG, "SgrFSCH1 disabled"), (WITHDRAWN, "withdrawn"),
-        (OPS, "EvuFSCH1 0 entries"), (OPS, "SgrFSCH1 0 entries"),
+        (OPS, "EvuFSCH1 0 entries"), (OPS, "EvuFSCH1 no start"),
         (OPS, "EvuFSCH2 priority 40"), (OPS, "SgrFSCH2 priority 40"),
     ]  # fmt: skip
     assert box.pending == set()
