@@ -33,6 +33,7 @@ from iec61850_model.client.errors import (
 from iec61850_model.client.exchange import Exchange
 from iec61850_model.client.name_lists import all_names
 from iec61850_model.mms.pdu import (
+    AccessResult,
     Data,
     GetNamedVariableListAttributesRequest,
     GetNamedVariableListAttributesResponse,
@@ -49,7 +50,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.values import NOW, OrCat
+from iec61850_model.values import NOW, OrCat, Timestamp
 
 MAX_SCHEDULES = 64
 """Schedules of one slot: one for each controlled object of a box, which has some five."""
@@ -148,15 +149,20 @@ async def _clear(exchange: Exchange, peer: str, schedules: Sequence[str]) -> Out
             empty[f"{start}$setCal$occType"] = Data("integer", _NO_CALENDAR)
         answer = await exchange.confirmed(peer, ReadRequest(_variables(list(empty))), ReadResponse, one)
         found = dict(zip(empty, answer.results, strict=False))
-        full = {
-            name: value
-            for name, value in empty.items()
-            if isinstance(there := found.get(name), Data) and there.value != value.value
-        }
+        full = {name: value for name, value in empty.items() if _differs(found.get(name), value)}
         if full:
             written = await _write(exchange, peer, list(full), list(full.values()))
             outcome = outcome if isinstance(written, Done) else written
     return outcome
+
+
+def _differs(there: AccessResult | None, empty: Data) -> bool:
+    """It is there, and it is not empty; a time that is not set may have any quality."""
+    if not isinstance(there, Data):
+        return False
+    if isinstance(there.value, Timestamp):
+        return not there.value.is_zero
+    return there.value != empty.value
 
 
 async def _withdraw(

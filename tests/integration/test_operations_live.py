@@ -1,6 +1,6 @@
 """Operations on a real Prosody, with the real router: slots become ready, and a grant's end reaches the box.
 
-The box is played, over the real binding: it says afterwards who asked it for what.
+In the first test the box is played, over the real binding: it says afterwards who asked it for what.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -19,11 +20,22 @@ from scheduled_box import READY, RUNNING, ScheduledBox
 from hub.stanzas import STANZAS_NS
 from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Payload, ReadRequest, VariableList
 from iec61850_model.mms.xer import MalformedPdu, encode_payload
+from iec61850_model.scl import read_model
 from iec61850_model.values import Timestamp
 from iec61850_model.xmpp import Channel, Connection, ConnectionSettings
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
-from support.scene import HUB, PROVIDER_JID, Program, Scene, box_jid
+from support.scene import (
+    HUB,
+    MODEL,
+    PROVIDER_JID,
+    Program,
+    Scene,
+    box_jid,
+    simulated,
+    simulated_outputs,
+    simulated_points,
+)
 
 HP, NUMBER = "hp0001", 1
 PATIENCE = 30.0
@@ -158,3 +170,33 @@ async def test_a_grants_end_reaches_a_box_that_was_away_though_operations_is_kil
     for entry in ("agg Operate ctlVal=True", "agg Withdraw", f"agg withdrawn grant {ended}, slot 1"):
         assert any(line.startswith(entry) for line in told), (entry, told)
     await asyncio.to_thread(operator, scene, "audit", "verify")
+
+
+@pytest.mark.skipif(
+    "SCH" not in read_model(MODEL.read_bytes()).tree.devices, reason="no schedules in the model"
+)
+def test_a_schedule_that_runs_in_a_real_box_ends_with_its_grant_though_the_box_was_off(scene: Scene) -> None:
+    def start_box() -> Program:
+        return scene.start_box(NUMBER, simulated(), simulated_points(), simulated_outputs())
+
+    def told(reference: str) -> str:
+        return scene.command("hpclient", "read", HP, reference).stdout
+
+    scene.start_operations()
+    box = start_box()
+    ended = grant(scene, "read", "schedule")
+    scene.wait_for("the slot", lambda: steering(scene, ended) == [(1, "ready")], timeout=PATIENCE)
+    begun = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
+    plan = ("--start", begun.isoformat(), "--interval", "1h", "--values", "1,1,1,1", "--slot", "1")
+    done = scene.command("hpclient", "schedule", "set", HP, "evu", *plan)
+    assert done.returncode == 0, done.stderr
+    assert "Running" in told("SCH/EvuFSCH1.SchdSt")
+    assert scene.command("hpclient", "schedule", "set", HP, "evu", *plan[:-1], "2").returncode == 3
+    box.stop()
+    scene.wait_for("the box's end", lambda: scene.presence_of(HP) == "offline", timeout=PATIENCE)
+    operator(scene, "grant", "revoke", str(ended))
+    grant(scene, "read")
+    start_box()
+    scene.wait_for("the withdrawal", lambda: steering(scene, ended) == [], timeout=PATIENCE)
+    assert "Not ready" in told("SCH/EvuFSCH1.SchdSt")
+    assert told("SCH/EvuFSCH1.NumEntr").split()[2] == "0"
