@@ -105,6 +105,7 @@ def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:
     tell.preparing(f"starting the hub {HUB}: router and collector")
     scene.start_hub()
     scene.start_collector()
+    scene.start_operations()
     proxy = BackgroundProxy(scene.prosody.c2s_port)
     tell.preparing("starting three boxes, one of them beside a meter on Modbus TCP and 1-Wire sensors")
     scene.start_box(1, simulated(seed=1), simulated_points(), simulated_outputs(), more=NAMEPLATE)
