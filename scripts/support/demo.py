@@ -102,7 +102,7 @@ def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:
     """Start everything there is; returns the line of the second box."""
     tell.preparing("making a CA, certificates, secrets and accounts; starting Prosody")
     scene.start_server()
-    tell.preparing(f"starting the hub {HUB}: router and collector")
+    tell.preparing(f"starting the hub {HUB}: router, collector and operations")
     scene.start_hub()
     scene.start_collector()
     scene.start_operations()
