@@ -75,6 +75,8 @@ class OperationsProcess:
         self._watch = SteeringWatch(registry, audit, self._news)
         self._turns: Pacer[_Box] = Pacer(config.operations.pace, self._turn)
         self._boxes: dict[str, _Box] = {}
+        self._by_heat_pump: dict[str, _Box] = {}
+        self._waiting: set[_Box] = set()
         self._online: set[str] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._counts = OperationsCounts()
@@ -108,22 +110,32 @@ class OperationsProcess:
         box = self._boxes.get(job.box)
         if box is None:
             box = self._boxes[job.box] = _Box(job.box, job.heat_pump, Desk())
+        if job.state is SteeringState.GIVEN_UP:
+            return box  # by that id another box is reached now
         if box.heat_pump != job.heat_pump:
             box.desk.away()
+            self._unname(box)
         box.heat_pump = job.heat_pump
+        self._by_heat_pump[job.heat_pump] = box
         box.desk.there = self._link.up and (job.leaving or job.heat_pump in self._online)
         return box
+
+    def _unname(self, box: _Box) -> None:
+        if self._by_heat_pump.get(box.heat_pump) is box:
+            del self._by_heat_pump[box.heat_pump]
 
     def _presence(self, heat_pump: str, state: LinkState, now: float) -> None:
         if state is LinkState.ONLINE:
             self._online.add(heat_pump)
         else:
             self._online.discard(heat_pump)
-        for box in [one for one in self._boxes.values() if one.heat_pump == heat_pump]:
-            if state is not LinkState.ONLINE:
-                box.desk.away()
-            elif self._link.up:
-                self._perform(box, box.desk.here(now))
+        box = self._by_heat_pump.get(heat_pump)
+        if box is None:
+            return
+        if state is not LinkState.ONLINE:
+            box.desk.away()
+        elif self._link.up:
+            self._perform(box, box.desk.here(now))
 
     def _up(self) -> None:
         now = time.time()
@@ -164,6 +176,11 @@ class OperationsProcess:
                     )
         if not box.desk.jobs and box.desk.stage is not Stage.WORKING:
             self._boxes.pop(box.jid, None)
+            self._unname(box)
+        if box.desk.due is None:
+            self._waiting.discard(box)
+        else:
+            self._waiting.add(box)
 
     async def _ask(self, box: _Box, asked: Ask) -> None:
         now = time.time()
@@ -185,7 +202,7 @@ class OperationsProcess:
             await asyncio.sleep(TICK)
             self._loop_lag, self._ticked = clock() - due, time.monotonic()
             now = time.time()
-            for box in list(self._boxes.values()):
+            for box in list(self._waiting):
                 self._perform(box, box.desk.tick(now))
 
     def snapshot(self) -> OperationsSnapshot:

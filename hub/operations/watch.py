@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 POLL = 0.2
 """Seconds between two looks whether the registry was written, and two writings."""
+MAX_WRITTEN = 1_000
+"""What is finished and written at one time: one commit of the audit."""
 EXPIRY = 1.0
 """Seconds between two looks for grants that have ended by themselves."""
 
@@ -132,10 +134,14 @@ class SteeringWatch:
 
     async def _write(self) -> None:
         done = dict(self._finished)
-        for key, (_, entry) in done.items():
-            if key not in self._audited:
-                await self._audit.append(entry)
-                self._audited.add(key)
+        fresh = [key for key in done if key not in self._audited][:MAX_WRITTEN]
+        appending = (self._audit.append(done[key][1]) for key in fresh)
+        failures = await asyncio.gather(*appending, return_exceptions=True)
+        self._audited.update(key for key, failed in zip(fresh, failures, strict=True) if failed is None)
+        for failed in failures:
+            if failed is not None:
+                raise failed
+        done = {key: what for key, what in done.items() if key in self._audited}
         ready = [key for key, (job, _) in done.items() if job.state is SteeringState.PENDING]
         ended = [key for key, (job, _) in done.items() if job.state is not SteeringState.PENDING]
         troubles = {key: reason for key, reason in self._troubles.items() if key not in done}

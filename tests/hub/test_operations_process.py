@@ -322,6 +322,36 @@ async def test_the_box_of_a_heat_pump_that_is_removed_is_told(world: World) -> N
     assert world.roster.leaving == {}
 
 
+async def test_a_box_whose_place_another_took_is_given_up_and_the_other_is_left_alone(world: World) -> None:
+    grant = await world.grant(Right.SCHEDULE, Right.CONTROL)
+    await world.change(remove_heat_pump, HP, now=2.0)
+    world.boxes["box0002@boxes.example"] = other = ScheduledBox()
+    other.states["EvuFSCH1"] = RUNNING
+    await world.change(add_heat_pump, HeatPump(HP, "box0002@boxes.example"), hub_domain=HUB, now=3.0)
+    await world.presence(LinkState.ONLINE, 3.0)
+    await world.start()
+    await world.at(grant, "ended")
+    assert [line for line in await world.audited() if "given up" in line]
+    assert (other.done, world.boxes[BOX].done) == ([], [])
+    await world.at(await world.grant(Right.SCHEDULE), "ready")
+    assert other.done[0] == (OPS, "EvuFSCH1 disabled"), "what ran before it was anybody's"
+
+
+async def test_a_box_that_came_back_under_another_id_is_told_there(world: World) -> None:
+    grant = await world.grant(Right.CONTROL)
+    await world.change(remove_heat_pump, HP, now=2.0)
+    box = world.boxes.pop(BOX)
+    await world.start()
+    assert world.process is not None
+    process = world.process
+    await until(lambda: process.snapshot().counts.troubles > 0)
+    await world.change(add_heat_pump, HeatPump("hp0002", BOX), hub_domain=HUB, now=3.0)
+    world.boxes[BOX] = box
+    await world.registry.run(keep_presence, "router", {"hp0002": Heard(LinkState.ONLINE, 4.0)}, {})
+    await world.at(grant, "ended")
+    assert box.done == [(WITHDRAWN, "withdrawn")]
+
+
 async def test_a_box_that_refuses_is_asked_again_and_the_operator_reads_why(world: World) -> None:
     grant = await world.grant(Right.SCHEDULE)
     box = world.boxes[BOX]
