@@ -23,6 +23,7 @@ from iec61850_model.mms.xer import MalformedPdu, encode_payload
 from iec61850_model.scl import read_model
 from iec61850_model.values import Timestamp
 from iec61850_model.xmpp import Channel, Connection, ConnectionSettings
+from support.background_proxy import BackgroundProxy
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
 from support.scene import (
@@ -200,3 +201,31 @@ def test_a_schedule_that_runs_in_a_real_box_ends_with_its_grant_though_the_box_w
     scene.wait_for("the withdrawal", lambda: steering(scene, ended) == [], timeout=PATIENCE)
     assert "Not ready" in told("SCH/EvuFSCH1.SchdSt")
     assert told("SCH/EvuFSCH1.NumEntr").split()[2] == "0"
+
+
+def test_a_command_for_later_in_a_real_box_ends_with_its_grant_though_the_line_was_cut(scene: Scene) -> None:
+    """The box keeps it while its line is cut; when it is back it is told first that it must not come."""
+    relay = "HP/RlyGGIO1.SPCSO1"
+
+    def command() -> int:
+        return scene.command("hpclient", "operate", HP, relay, "on", "--at", "+2h").returncode
+
+    line = BackgroundProxy(scene.xmpp_server.c2s_port)
+    try:
+        scene.start_operations()
+        box = scene.start_box(NUMBER, simulated(), simulated_points(), simulated_outputs(), port=line.port)
+        scene.wait_for("the box", lambda: scene.presence_of(HP) == "online", box, timeout=PATIENCE)
+        ended = grant(scene, "control", "read")
+        assert command() == 0
+        assert command() == 1, "one waits already"
+        line.swallow()
+        scene.wait_for("the cut", lambda: scene.presence_of(HP) == "offline", timeout=2 * PATIENCE)
+        operator(scene, "grant", "revoke", str(ended))
+        assert steering(scene, ended) == [(None, "ending")]
+        line.heal()
+        scene.wait_for("the withdrawal", lambda: steering(scene, ended) == [], timeout=2 * PATIENCE)
+        assert "a provider may command no more" in box.log
+        grant(scene, "control", "read")
+        assert command() == 0, "nothing waits any more"
+    finally:
+        line.close()
