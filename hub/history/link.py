@@ -95,7 +95,7 @@ class CollectorLink:
             self.on_presence(one.sender, "error")
         elif one.to == self.address:
             self._take_message(one)
-        elif _payload_of(one) is not None:
+        elif payload_of(one) is not None:
             self.refuse(one)  # for an earlier process, whose end its box has not heard of
 
     def _take_iq(self, one: Stanza) -> None:

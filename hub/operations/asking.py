@@ -21,7 +21,7 @@ from hub.operations.events import (
 )
 from hub.operations.link import OperationsLink
 from hub.schedule_slots import PRIORITY, SCHEDULE_DEVICE, START_TIME, schedule_of, slot_of_node
-from iec61850_model.client.control import Operation, control_data
+from iec61850_model.client.control import Operation, oper_data
 from iec61850_model.client.errors import (
     BadAnswer,
     ClientError,
@@ -132,7 +132,7 @@ async def _disable(exchange: Exchange, peer: str, schedule: str, now: float) -> 
     described = await exchange.confirmed(peer, asked, GetVariableAccessAttributesResponse, oper)
     command = Operation(True, now, 0, or_cat=OrCat.REMOTE_CONTROL, or_ident=OR_IDENT)
     try:
-        data = control_data(described.type, command)
+        data = oper_data(described.type, command)
     except UnusableValue as error:
         raise BadAnswer(str(error)) from None
     return await _write(exchange, peer, [oper], [data])
