@@ -5,13 +5,14 @@ What is not listed is denied. A PDU is judged whole: everything it touches must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from hub.names import KNOWN_NAMES
 from hub.needs import Need, Unlisted, needs_of
-from hub.roster import Grant
+from hub.roster import Grant, Right
 from hub.wording import STEERING, describe
 from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Pdu, ReadRequest, VariableList
 from iec61850_model.reference import Reference
@@ -32,8 +33,14 @@ class Judgement(NamedTuple):
         return self.service in STEERING
 
 
-def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
-    """Decide on a request of a provider that holds these live grants."""
+_NO_SLOTS: Mapping[int, int] = MappingProxyType({})
+
+
+def judge(pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> Judgement:
+    """Decide on a request of a provider that holds these live grants.
+
+    ``slots``: by the grant's key, which instance of the schedules is ready for it.
+    """
     try:
         service, references, detail, needs = _asked(pdu)
         if not needs:
@@ -42,7 +49,7 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
         service, references, detail = describe(pdu)
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
-        if not permitted(need, grants, now):
+        if not permitted(need, grants, now, slots):
             return Judgement(False, service, references, _reason(need), detail)
     return Judgement(True, service, references, detail=detail)
 
@@ -67,13 +74,13 @@ def _asked_of_reading(domain: str, item: str) -> _Asked:
     return (*describe(read), needs_of(read))
 
 
-def permitted(need: Need, grants: Sequence[Grant], now: float) -> bool:
+def permitted(need: Need, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> bool:
     """One of these live grants covers the need."""
-    return any(_covers(grant, need, now) for grant in grants)
+    return any(_covers(grant, need, now, slots.get(grant.key, 0)) for grant in grants)
 
 
-def _covers(grant: Grant, need: Need, now: float) -> bool:
-    if not grant.live(now) or (need.right is not None and need.right not in grant.rights):
+def _covers(grant: Grant, need: Need, now: float, slot: int) -> bool:
+    if not grant.live(now) or not _has_right(grant, need, slot):
         return False
     if need.at is not None and grant.until is not None and need.at >= grant.until:
         return False
@@ -84,6 +91,14 @@ def _covers(grant: Grant, need: Need, now: float) -> bool:
     if need.reference is None:
         return True
     return any(covers(pattern, need.reference, partly=need.partly) for pattern in grant.scope)
+
+
+def _has_right(grant: Grant, need: Need, slot: int) -> bool:
+    """Schedules of another slot are another's, whatever rights the grant has; one's own may be read."""
+    own = Right.SCHEDULE in grant.rights and slot != 0 and slot == need.slot
+    if need.right is Right.SCHEDULE:
+        return own
+    return need.right is None or need.right in grant.rights or (need.right is Right.READ and own)
 
 
 def covers(pattern: str, reference: Reference, *, partly: bool = False) -> bool:
@@ -104,5 +119,6 @@ def _reason(need: Need) -> str:
     right = f"right {need.right}" if need.right else "grant"
     where = f" on {need.reference}" if need.reference else ""
     when = " until the commanded time" if need.at is not None else ""
+    when += " with this slot ready" if need.right is Right.SCHEDULE else ""
     unscoped = " without a scope" if need.unscoped else ""
     return f"no {right}{unscoped}{where}{when}"
