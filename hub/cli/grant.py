@@ -1,4 +1,4 @@
-"""``hphub grant``: who may do what with which heat pump."""
+"""``hphub grant``: who may do what with which heat pump or group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import change, config_option, json_option, now, operator, read
 from hub.cli.output import show_json, show_table
 from hub.cli.times import When, local_time, utc_time
-from hub.registry import GrantRecord, NewGrant, add_grant, list_grants, revoke_grant, revoke_grants_between
+from hub.registry import (
+    GROUP_SIGN,
+    GrantRecord,
+    NewGrant,
+    add_grant,
+    list_grants,
+    revoke_grant,
+    revoke_grants_between,
+)
 from hub.roster import Right
 
 NONE_YET = "No grants. Give one: hphub grant add PROVIDER HEATPUMP --right read --until 30d"
@@ -21,12 +29,15 @@ NONE_LEFT = f"{NONE_YET}\nEnded ones are shown by --all."
 
 @click.group("grant")
 def grant_commands() -> None:
-    """Grants: what a provider may do with a heat pump, and how long. Without one he cannot even see it."""
+    """Grants: what a provider may do with a heat pump, and how long. Without one he cannot even see it.
+
+    One on a group counts for every heat pump in it, as long as it is in it.
+    """
 
 
 @grant_commands.command("add")
 @click.argument("provider")
-@click.argument("heatpump")
+@click.argument("on", metavar="HEATPUMP|@GROUP")
 @click.option(
     "--right", "rights", multiple=True, required=True, type=click.Choice([right.value for right in Right]),
     help="What is allowed; may be repeated.",
@@ -44,16 +55,17 @@ def grant_commands() -> None:
 @json_option
 @config_option
 def add(as_json: bool, **given: Any) -> None:
-    """Give PROVIDER rights on HEATPUMP. In force when the command returns.
+    """Give PROVIDER rights on HEATPUMP, or on each in GROUP. In force when the command returns.
 
     \b
     Examples:
       hphub grant add agg hp0001 --right read --until 30d
       hphub grant add agg hp0001 --right control --scope 'HP/RlyGGIO1.*' --until 2027-03-01
+      hphub grant add agg @north --right control
     """
     new = NewGrant(
         provider=given["provider"],
-        heat_pump=given["heatpump"],
+        on=given["on"],
         rights=[Right(right) for right in given["rights"]],
         giver=operator(),
         scope=given["scope"],
@@ -68,16 +80,17 @@ def add(as_json: bool, **given: Any) -> None:
         show_json(grant_json(record, at))
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
-    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.heat_pump}, {end}.")
+    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.on}, {end}.")
 
 
 @grant_commands.command("list")
 @click.option("--provider", help="Only this provider's.")
-@click.option("--heatpump", help="Only for this heat pump.")
+@click.option("--heatpump", help="Only those that count for this heat pump, also through a group.")
+@click.option("--group", help="Only those on this group.")
 @click.option("--all", "ended", is_flag=True, help="Also those that are revoked or have expired.")
 @json_option
 @config_option
-def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool) -> None:
+def list_(provider: str | None, heatpump: str | None, group: str | None, ended: bool, as_json: bool) -> None:
     """List grants that are in force or will be.
 
     \b
@@ -85,7 +98,8 @@ def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool
       hphub grant list --heatpump hp0001 --all
     """
     at = now()
-    found = read(list_grants, provider=provider, heat_pump=heatpump, now=at, ended=ended)
+    group = None if group is None else group.removeprefix(GROUP_SIGN)
+    found = read(list_grants, provider=provider, heat_pump=heatpump, group=group, now=at, ended=ended)
     if as_json:
         show_json([grant_json(record, at) for record in found])
         return
@@ -93,29 +107,29 @@ def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool
 
 
 @grant_commands.command("revoke")
-@click.argument("which", nargs=-1, required=True, metavar="KEY | PROVIDER HEATPUMP")
+@click.argument("which", nargs=-1, required=True, metavar="KEY | PROVIDER HEATPUMP|@GROUP")
 @config_option
 def revoke(which: tuple[str, ...]) -> None:
-    """Revoke one grant by its key, or all that PROVIDER holds on HEATPUMP. In force when the command returns.
+    """Revoke one grant by its key, or all that PROVIDER holds on HEATPUMP or GROUP. In force when it returns.
 
     \b
     Examples:
       hphub grant revoke 12
       hphub grant revoke agg hp0001
+      hphub grant revoke agg @north
     """
     match which:
         case (key,) if key.isascii() and key.isdigit():
             records = change(_revoke_one, _entry_of_all, int(key), now=now())
-        case (provider, heat_pump):
-            records = change(revoke_grants_between, _entry_of_all, provider, heat_pump, now=now())
+        case (provider, on):
+            records = change(revoke_grants_between, _entry_of_all, provider, on, now=now())
         case _:
             raise click.UsageError(
-                "name a grant by its key (a number, see `hphub grant list`), or a provider and a heat pump"
+                "name a grant by its key (a number, see `hphub grant list`),"
+                " or a provider and a heat pump or group"
             )
     for record in records:
-        click.echo(
-            f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.heat_pump}."
-        )
+        click.echo(f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.on}.")
 
 
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
@@ -124,7 +138,7 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
         ("key", "provider", "heat pump", "rights", "scope", "from", "until", "state", "purpose", "giver"),
         [
             [
-                str(one.key), one.provider, one.heat_pump, _rights(one), ", ".join(one.scope) or "everything",
+                str(one.key), one.provider, one.on, _rights(one), ", ".join(one.scope) or "everything",
                 local_time(one.begins), local_time(one.until), one.state(at), one.purpose, one.giver,
             ]
             for one in found
@@ -134,11 +148,14 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
 
 
 def grant_json(record: GrantRecord, at: float) -> dict[str, Any]:
-    """A grant for programs; ``until`` null is without end, an empty scope is everything."""
+    """A grant for programs: on a heat pump or a group, the other one is null; ``until`` null is without end,
+    an empty scope is everything.
+    """
     return {
         "key": record.key,
         "provider": record.provider,
-        "heatpump": record.heat_pump,
+        "heatpump": record.heat_pump or None,
+        "group": record.group or None,
         "rights": sorted(record.rights),
         "scope": list(record.scope),
         "from": utc_time(record.begins),
@@ -171,7 +188,7 @@ def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
         at=now(),
         kind=AuditKind.OPERATOR,
         provider=record.provider,
-        heat_pump=record.heat_pump,
+        heat_pump=record.on,
         service=service,
         references=record.scope,
         detail=detail or f"grant {record.key}: {_rights(record)}{until}",

@@ -15,14 +15,18 @@ from hub.registry import (
     NotFound,
     Registry,
     add_grant,
+    add_group,
     add_heat_pump,
+    add_members,
     add_provider,
     changes_since,
     current_revision,
     get_heat_pump,
     list_grants,
     list_heat_pumps,
+    remove_group,
     remove_heat_pump,
+    remove_members,
     remove_provider,
     revoke_grant,
     revoke_grants_between,
@@ -46,9 +50,7 @@ def sp(session: Session, id_: str = "agg", jid: str = "control@agg.example", nam
 
 
 def give(session: Session, **given: object) -> int:
-    new = NewGrant(
-        **{"provider": "agg", "heat_pump": "hp0001", "rights": [Right.READ], "giver": "op", **given}
-    )  # type: ignore[arg-type]
+    new = NewGrant(**{"provider": "agg", "on": "hp0001", "rights": [Right.READ], "giver": "op", **given})  # type: ignore[arg-type]
     return add_grant(session, new, now=NOW).key
 
 
@@ -195,7 +197,7 @@ async def test_revoking_by_pair_takes_all_of_the_pair_and_nothing_else(registry:
     await registry.run(hp, "hp0002", "box0002@boxes.example")
     await registry.run(sp)
     keys = {await registry.run(give), await registry.run(give, rights=[Right.CONTROL])}
-    other = await registry.run(give, heat_pump="hp0002")
+    other = await registry.run(give, on="hp0002")
     revoked = await registry.run(revoke_grants_between, "agg", "hp0001", now=NOW)
     assert {record.key for record in revoked} == keys
     assert [record.key for record in await registry.read(list_grants, now=NOW)] == [other]
@@ -245,7 +247,8 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
     chance = random.Random(61850)
     follower = Roster()
     most_known = most_granted = 0
-    for step in range(400):
+    most_reached = 0
+    for step in range(600):
         await registry.run(_random_change, chance, step)
         if chance.random() < 0.3:
             follower.apply(await registry.read(changes_since, follower.revision))
@@ -253,17 +256,21 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
             fresh.apply(await registry.read(changes_since, 0))
             assert _content(follower) == _content(fresh)
             most_known = max(most_known, len(follower.heat_pumps))
+            most_reached = max(
+                most_reached, *(len(follower.reached(f"sp{n}", "group0", NOW)) for n in range(3))
+            )
             most_granted = max(most_granted, len(await registry.read(list_grants, now=NOW)))
     assert most_known >= 3
+    assert most_reached > 1
     assert most_granted > 4
 
 
 def _random_change(session: Session, chance: random.Random, step: int) -> None:
     number = chance.randrange(4)
-    heat_pump, provider = f"hp{number}", f"sp{chance.randrange(3)}"
+    heat_pump, provider, group = f"hp{number}", f"sp{chance.randrange(3)}", f"group{chance.randrange(2)}"
     try:
-        match chance.randrange(8):
-            case 0 | 1:
+        match chance.randrange(14):
+            case 0 | 1 | 6:
                 hp(session, heat_pump, f"box{chance.randrange(4)}@boxes.example")
             case 2:
                 sp(session, provider, f"sp{chance.randrange(3)}@agg.example")
@@ -272,9 +279,20 @@ def _random_change(session: Session, chance: random.Random, step: int) -> None:
             case 4 if chance.random() < 0.4:
                 remove_provider(session, provider, now=NOW + step)
             case 5:
-                revoke_grants_between(session, provider, heat_pump, now=NOW)
+                on = chance.choice([heat_pump, f"@{group}"])
+                revoke_grants_between(session, provider, on, now=NOW)
+            case 8:
+                add_group(session, group, now=NOW + step)
+            case 9 | 13:
+                add_members(session, group, [heat_pump], now=NOW + step)
+            case 10 if chance.random() < 0.6:
+                remove_members(session, group, [heat_pump], now=NOW + step)
+            case 11 if chance.random() < 0.2:
+                remove_group(session, group, now=NOW + step)
+            case 12:
+                give(session, provider=provider, on=group, rights=[chance.choice(list(Right))])
             case _:
-                give(session, provider=provider, heat_pump=heat_pump, rights=[chance.choice(list(Right))])
+                give(session, provider=provider, on=heat_pump, rights=[chance.choice(list(Right))])
     except (Conflict, NotFound):
         pass  # not every random change is possible
 
@@ -291,6 +309,9 @@ def _content(roster: Roster) -> object:
             for provider in roster.providers
             for heat_pump in roster.heat_pumps
         },
+        {provider: set(roster.heat_pumps_of(provider, NOW)) for provider in roster.providers},
+        {heat_pump: set(roster.providers_of(heat_pump, NOW)) for heat_pump in roster.heat_pumps},
+        {one: [roster.reached(one, f"group{n}", NOW) for n in range(2)] for one in roster.providers},
     )
 
 
