@@ -1,0 +1,27 @@
+"""A request to a group of heat pumps while it goes from one member to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.addresses import Jid
+from hub.judge import Judgement
+from iec61850_model.mms.pdu import Pdu
+
+
+@dataclass(slots=True)
+class GroupRequest:
+    """A request on its way to the members of a group, one after the other; ``since``: when it came.
+
+    ``inner`` is the PDU written anew. ``judged``: what was decided, by the grants it was decided under.
+    """
+
+    sender: Jid
+    id: str
+    provider: str
+    members: Sequence[str]
+    pdu: Pdu
+    inner: str
+    since: float
+    judged: dict[tuple[int, ...], Judgement] = field(default_factory=dict)
