@@ -7,8 +7,8 @@ import enum
 from iec61850_model.mms.pdu import (
     CancelRequest,
     ConcludeRequest,
-    ConfirmedRequest,
     ConfirmedError,
+    ConfirmedRequest,
     ConfirmedResponse,
     DefineNamedVariableListRequest,
     DeleteNamedVariableListRequest,
