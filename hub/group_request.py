@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hub.addresses import Jid
 from hub.judge import Judgement
 from iec61850_model.mms.pdu import Pdu
 
@@ -14,10 +13,12 @@ from iec61850_model.mms.pdu import Pdu
 class GroupRequest:
     """A request on its way to the members of a group, one after the other; ``since``: when it came.
 
-    ``inner`` is the PDU written anew. ``judged``: what was decided, by the grants it was decided under.
+    ``alias`` is the sender as boxes see it, ``inner`` the PDU written anew. ``judged``: what was decided, by
+    the grants it was decided under.
     """
 
-    sender: Jid
+    sender: str
+    alias: str
     id: str
     provider: str
     members: Sequence[str]

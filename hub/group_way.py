@@ -88,7 +88,14 @@ class RouterWithGroups(Router):
         return Routed(
             Outcome.SPREAD,
             group=GroupRequest(
-                sender, incoming.id, provider_id, members, payload.pdu, xer.encode_payload(payload), now
+                incoming.sender,
+                self.addresses.alias(provider_id, sender.resource),
+                incoming.id,
+                provider_id,
+                members,
+                payload.pdu,
+                xer.encode_payload(payload),
+                now,
             ),
             heat_pump=to.local,
             provider=provider_id,
@@ -107,13 +114,11 @@ class RouterWithGroups(Router):
         judged = asked.judged.get(key)
         if judged is None:
             judged = asked.judged[key] = judge(asked.pdu, grants, now)
-        sender, public = str(asked.sender), self.addresses.heat_pump(member)
-        alone = Stanza("message", "", asked.id, sender, public)
-        way = Way(alone, now, asked.provider, sender, member, known.box)
+        alone = Stanza("message", "", asked.id, asked.sender, self.addresses.heat_pump(member))
+        way = Way(alone, now, asked.provider, asked.sender, member, known.box)
         if not judged.allowed:
             return alone, way.refuse(Condition.FORBIDDEN, judged, judged.reason)
-        alias = self.addresses.alias(asked.provider, asked.sender.resource)
-        xml = stanza("message", "normal", asked.id, alias, self.addresses.box(known.box), asked.inner)
+        xml = stanza("message", "normal", asked.id, asked.alias, self.addresses.box(known.box), asked.inner)
         if not judged.steers:
             return alone, way.forward(xml, judged.service)
         audit = way.entry(AuditKind.REQUEST, judged, judged.detail)

@@ -77,7 +77,7 @@ class Spreading:
             if now - first.asked.since > SPREAD_WITHIN:
                 self.dropped[LEFT_OUT] += first.left
                 first.done += first.left
-            elif self.share(first.asked.sender.bare, now):
+            elif self.share(first.asked.sender.partition("/")[0], now):
                 member = first.asked.members[first.done]
                 first.done += 1
             if not first.left:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hub.addresses import Jid
 from hub.gate import Gate, Limits, Verdict
 from hub.group_request import GroupRequest
 from hub.limits import Share
@@ -18,9 +17,8 @@ NOW = 1_000.0
 
 def request(members: int, provider: str = "agg", id_: str = "1") -> GroupRequest:
     ids = [f"{provider}-{id_}-{n}" for n in range(members)]
-    return GroupRequest(
-        Jid("x", f"{provider}.example", "desk"), id_, provider, ids, ConcludeRequest(), "", NOW
-    )
+    sender = f"x@{provider}.example/desk"
+    return GroupRequest(sender, f"{provider}@hub/desk", id_, provider, ids, ConcludeRequest(), "", NOW)
 
 
 def unlimited() -> Spreading:
