@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Hphub
 
 from hub.cli import group as group_cli
+from tests.hub.conftest import Hphub
 
 
 @pytest.fixture

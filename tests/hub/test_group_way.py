@@ -5,7 +5,14 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from test_router import (
+
+from hub.addresses import Addresses
+from hub.audit.entry import AuditEntry, AuditKind
+from hub.group_way import ITEMS_NS, MAX_PAGE, RSM_NS, RouterWithGroups
+from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
+from hub.router import Outcome, Routed
+from hub.stanzas import Stanza
+from tests.hub.test_router import (
     ALIAS,
     BOX,
     ERRORS,
@@ -29,13 +36,6 @@ from test_router import (
     stanza,
     variable,
 )
-
-from hub.addresses import Addresses
-from hub.audit.entry import AuditEntry, AuditKind
-from hub.group_way import ITEMS_NS, MAX_PAGE, RSM_NS, RouterWithGroups
-from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
-from hub.router import Outcome, Routed
-from hub.stanzas import Stanza
 
 NORTH = "north@hub.example.org"
 BOTH = frozenset({Right.READ, Right.CONTROL})

@@ -6,11 +6,20 @@ import asyncio
 from typing import cast
 
 import pytest
-from test_xmpp_channel import ANSWER, ITEM_NOT_FOUND, READ, REPORT, REQUEST, US, VALUES, Wire
 
 from iec61850_model.mms.xer import MalformedPdu, encode_payload
 from iec61850_model.xmpp import Connection, Items, Many, NotConnected, RequestTimeout, StanzaError, XmppError
 from iec61850_model.xmpp import items as items_module
+from tests.iec61850_model.test_xmpp_channel import (
+    ANSWER,
+    ITEM_NOT_FOUND,
+    READ,
+    REPORT,
+    REQUEST,
+    US,
+    VALUES,
+    Wire,
+)
 
 GROUP = "north@hub.example.org"
 HP = "hp000{}@hub.example.org/IEC"

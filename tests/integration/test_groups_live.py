@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 import yaml
-from raw_operator import FAST, configure, operator
-from raw_party import until
 from sqlalchemy.orm import Session
 
 from device_agent.agent import Agent, make_buffers
@@ -31,6 +29,8 @@ from service_provider import ControlRefused, HeatPumpOffline, MemberResult, Outc
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
 from support.scene import HUB, MODEL, PROVIDER_JID, Scene, box_jid, simulated
+from tests.integration.raw_operator import FAST, configure, operator
+from tests.integration.raw_party import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
