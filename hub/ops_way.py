@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from hub.addresses import HEAT_PUMP_RESOURCE, OPERATIONS, OPERATIONS_RESOURCE, RESERVED, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
+from hub.group_way import RouterWithGroups
 from hub.judge import Judgement
 from hub.roster import HeatPump
-from hub.router import ANSWERS, Outcome, Routed, Router, Way, refuse, request_in, said_in
+from hub.router import ANSWERS, Outcome, Routed, Way, refuse, request_in, said_in
 from hub.stanzas import Condition, Stanza, error, stanza
 from hub.wording import STEERING, describe
 from iec61850_model.mms import xer
@@ -23,8 +24,8 @@ WITHDRAWAL = "Withdraw"
 """What the audit calls it when a box is told that a provider's grant has ended."""
 
 
-class RouterWithOperations(Router):
-    """The router's rules, and those for operations before them."""
+class RouterWithOperations(RouterWithGroups):
+    """All the rules of a router: those for operations before those for groups and for single heat pumps."""
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq, a message, or a presence of operations. ``now``: seconds since 1970 UTC."""

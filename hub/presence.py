@@ -88,7 +88,7 @@ class PresenceBoard:
     followers: dict[tuple[str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     _asked: dict[str, float] = field(default_factory=dict)
-    _bounds: list[tuple[float, str, str]] = field(default_factory=list)
+    _bounds: list[tuple[float, str, str, str]] = field(default_factory=list)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class PresenceBoard:
         for grant in changes.grants:
             for bound in (grant.valid_from, grant.until):
                 if bound is not None and bound > now:
-                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump))
+                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump, grant.group))
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
         """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
@@ -194,11 +194,12 @@ class PresenceBoard:
         """Time went on: grants began or ended, boxes did not answer."""
         effects: list[Effect] = []
         while self._bounds and self._bounds[0][0] <= now:
-            bound, provider, heat_pump = heapq.heappop(self._bounds)
-            pair = (provider, heat_pump)
-            just_before = self._live(pair, bound - 1e-6)
-            there = self.roster.heat_pumps.get(heat_pump)
-            effects += self._compare(pair, just_before, self._live(pair, now), there)
+            bound, provider, heat_pump, group = heapq.heappop(self._bounds)
+            for one in self.roster.members(group) if group else (heat_pump,):
+                pair = (provider, one)
+                just_before = self._live(pair, bound - 1e-6)
+                there = self.roster.heat_pumps.get(one)
+                effects += self._compare(pair, just_before, self._live(pair, now), there)
         silent = [id_ for id_, asked in self._asked.items() if now - asked >= ANSWER_WITHIN]
         for id_ in silent:
             del self._asked[id_]

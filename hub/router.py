@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
+from hub.group_request import GroupRequest
 from hub.judge import Judgement, judge, permitted
 from hub.roster import HeatPump, Roster
 from hub.sayings import Saying, saying
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.pdu import ConfirmedError, ConfirmedResponse, Payload
 
 PING_NS = "urn:xmpp:ping"
 ANSWERS = ("result", "error")
@@ -32,6 +33,8 @@ class Outcome(enum.StrEnum):
     REFUSED = "refused"
     ANSWERED = "answered"
     DROPPED = "dropped"
+    SPREAD = "spread"
+    """A request to a group: it goes to one member after the other."""
 
 
 class Routed(NamedTuple):
@@ -48,6 +51,7 @@ class Routed(NamedTuple):
     service: str = ""
     heat_pump: str = ""
     provider: str = ""
+    group: GroupRequest | None = None
 
     @property
     def instead(self) -> str:
@@ -137,7 +141,7 @@ class Router:
         try:
             payload = request_in(incoming)
         except xer.MalformedPdu as malformed:
-            return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
+            return way.refuse(Condition.BAD_REQUEST, UNREADABLE, str(malformed))
         judged = judge(payload.pdu, grants, now, self.roster.slots(to.local))
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
@@ -157,7 +161,7 @@ class Router:
         return way.forward(xml, judged.service, audit, incoming)
 
     def _message_from_provider(self, incoming: Stanza, to: Jid, now: float) -> Routed:
-        """Only the bounce of a report goes to a box; everything else has no place here yet."""
+        """Only the bounce of a report goes to one box; requests by message are for groups."""
         if incoming.type != "error":
             return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
         bare, _, resource = incoming.sender.partition("/")
@@ -188,7 +192,7 @@ class Router:
         heard = Judgement(True, said.saying.service, said.saying.references)
         grants = self.roster.grants(provider.id, heat_pump.id, now)
         if not grants:
-            if answers and said.result:
+            if (incoming.type in ANSWERS or said.answers) and said.result:
                 ended = way.entry(AuditKind.RESULT, heard, f"{said.result}; {_ENDED}")
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
             return refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
@@ -205,11 +209,11 @@ class Router:
         return way.forward(xml, "", audit)
 
 
-_UNREADABLE = Judgement(False, "")
+UNREADABLE = Judgement(False, "")
 _ENDED = "not passed on: the provider holds no grant"
 
 
-def _payload_in(incoming: Stanza) -> Payload:
+def payload_in(incoming: Stanza) -> Payload:
     """The one payload of a stanza, decoded strictly; raises MalformedPdu."""
     if len(incoming.children) != 1:
         raise xer.MalformedPdu(f"a stanza holds {len(incoming.children)} payloads where one is to stand")
@@ -220,17 +224,19 @@ def request_in(incoming: Stanza) -> Payload:
     """The request an iq carries; raises MalformedPdu."""
     if incoming.type not in ("get", "set") or not incoming.id:
         raise xer.MalformedPdu("an iq get or set with an id is wanted")
-    payload = _payload_in(incoming)
+    payload = payload_in(incoming)
     if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
         raise xer.MalformedPdu("this PDU does not travel in such an iq")
     return payload
 
 
 class Said(NamedTuple):
-    """What a box says: the PDU written anew and what of it matters, or the condition if it is no PDU."""
+    """What a box says: the PDU written anew, what of it matters, whether it answers a request; or the
+    condition if it is no PDU."""
 
     inner: str = ""
     saying: Saying = Saying()
+    answers: bool = False
     condition: Condition | None = None
 
     @property
@@ -244,10 +250,13 @@ def said_in(incoming: Stanza) -> Said:
         return Said(condition=incoming.error_condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
-        payload = _payload_in(incoming)
+        payload = payload_in(incoming)
         if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        return Said(xer.encode_payload(payload), saying(payload.pdu))
+        answers = isinstance(payload.pdu, ConfirmedResponse | ConfirmedError)
+        if answers and carrier is Carrier.MESSAGE and not incoming.id:
+            raise xer.MalformedPdu("the answer to a group's request has the id of that")
+        return Said(xer.encode_payload(payload), saying(payload.pdu), answers)
     except xer.CodecError:
         return Said(condition=Condition.INTERNAL_SERVER_ERROR)
 

@@ -1,4 +1,4 @@
-"""``hphub grant``: who may do what with which heat pump."""
+"""``hphub grant``: who may do what with which heat pump or group."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hub.cli.context import change, config_option, json_option, now, operator, r
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
 from hub.registry import (
+    GROUP_SIGN,
     GrantRecord,
     NewGrant,
     add_grant,
@@ -30,12 +31,15 @@ NONE_LEFT = f"{NONE_YET}\nEnded ones are shown by --all."
 
 @click.group("grant")
 def grant_commands() -> None:
-    """Grants: what a provider may do with a heat pump, and how long. Without one he cannot even see it."""
+    """Grants: what a provider may do with a heat pump, and how long. Without one he cannot even see it.
+
+    One on a group counts for every heat pump in it, as long as it is in it.
+    """
 
 
 @grant_commands.command("add")
 @click.argument("provider")
-@click.argument("heatpump")
+@click.argument("on", metavar="HEATPUMP|@GROUP")
 @click.option(
     "--right", "rights", multiple=True, required=True, type=click.Choice([right.value for right in Right]),
     help="What is allowed; may be repeated.",
@@ -58,7 +62,7 @@ def grant_commands() -> None:
 @json_option
 @config_option
 def add(as_json: bool, **given: Any) -> None:
-    """Give PROVIDER rights on HEATPUMP. In force when the command returns.
+    """Give PROVIDER rights on HEATPUMP, or on each in GROUP. In force when the command returns.
 
     With the right schedule the provider gets one of four schedules of everything the heat pump can be
     scheduled for, SCH/EvuFSCH2 and the like. He can use it as soon as the box has taken its priority.
@@ -68,10 +72,11 @@ def add(as_json: bool, **given: Any) -> None:
       hphub grant add agg hp0001 --right read --right schedule --priority 60 --until 30d
       hphub grant add agg hp0001 --right read --until 30d
       hphub grant add agg hp0001 --right control --scope 'HP/RlyGGIO1.*' --until 2027-03-01
+      hphub grant add agg @north --right control
     """
     new = NewGrant(
         provider=given["provider"],
-        heat_pump=given["heatpump"],
+        on=given["on"],
         rights=[Right(right) for right in given["rights"]],
         giver=operator(),
         scope=given["scope"],
@@ -87,23 +92,30 @@ def add(as_json: bool, **given: Any) -> None:
         show_json(grant_json(record, at))
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
-    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.heat_pump}, {end}.")
-    for one in record.steering:
-        if one.slot is not None:
-            click.echo(
-                f"Its schedules on {one.heat_pump} are those of slot {one.slot} (SCH/*FSCH{one.slot}),"
-                f" priority {one.priority}: ready when the box has confirmed, see"
-                f" `hphub grant show {record.key}`."
-            )
+    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.on}, {end}.")
+    slots = [one for one in record.steering if one.slot is not None]
+    if len(slots) == 1:
+        one = slots[0]
+        click.echo(
+            f"Its schedules on {one.heat_pump} are those of slot {one.slot} (SCH/*FSCH{one.slot}),"
+            f" priority {one.priority}: ready when the box has confirmed, see"
+            f" `hphub grant show {record.key}`."
+        )
+    elif slots:
+        click.echo(
+            f"It holds a slot of the schedules of {len(slots)} heat pumps, ready when their boxes have"
+            f" confirmed: see `hphub grant show {record.key}`."
+        )
 
 
 @grant_commands.command("list")
 @click.option("--provider", help="Only this provider's.")
-@click.option("--heatpump", help="Only for this heat pump.")
+@click.option("--heatpump", help="Only those that count for this heat pump, also through a group.")
+@click.option("--group", help="Only those on this group.")
 @click.option("--all", "ended", is_flag=True, help="Also those that are revoked or have expired.")
 @json_option
 @config_option
-def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool) -> None:
+def list_(provider: str | None, heatpump: str | None, group: str | None, ended: bool, as_json: bool) -> None:
     """List grants that are in force or will be.
 
     \b
@@ -111,7 +123,8 @@ def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool
       hphub grant list --heatpump hp0001 --all
     """
     at = now()
-    found = read(list_grants, provider=provider, heat_pump=heatpump, now=at, ended=ended)
+    group = None if group is None else group.removeprefix(GROUP_SIGN)
+    found = read(list_grants, provider=provider, heat_pump=heatpump, group=group, now=at, ended=ended)
     if as_json:
         show_json([grant_json(record, at) for record in found])
         return
@@ -141,7 +154,7 @@ def show(key: int, as_json: bool) -> None:
         {
             "key": str(record.key),
             "provider": record.provider,
-            "heat pump": record.heat_pump,
+            "on": record.on,
             "rights": _rights(record),
             "scope": ", ".join(record.scope) or "everything",
             "from": local_time(record.begins),
@@ -166,29 +179,29 @@ def show(key: int, as_json: bool) -> None:
 
 
 @grant_commands.command("revoke")
-@click.argument("which", nargs=-1, required=True, metavar="KEY | PROVIDER HEATPUMP")
+@click.argument("which", nargs=-1, required=True, metavar="KEY | PROVIDER HEATPUMP|@GROUP")
 @config_option
 def revoke(which: tuple[str, ...]) -> None:
-    """Revoke one grant by its key, or all that PROVIDER holds on HEATPUMP. In force when the command returns.
+    """Revoke one grant by its key, or all that PROVIDER holds on HEATPUMP or GROUP. In force when it returns.
 
     \b
     Examples:
       hphub grant revoke 12
       hphub grant revoke agg hp0001
+      hphub grant revoke agg @north
     """
     match which:
         case (key,) if key.isascii() and key.isdigit():
             records = change(_revoke_one, _entry_of_all, int(key), now=now())
-        case (provider, heat_pump):
-            records = change(revoke_grants_between, _entry_of_all, provider, heat_pump, now=now())
+        case (provider, on):
+            records = change(revoke_grants_between, _entry_of_all, provider, on, now=now())
         case _:
             raise click.UsageError(
-                "name a grant by its key (a number, see `hphub grant list`), or a provider and a heat pump"
+                "name a grant by its key (a number, see `hphub grant list`),"
+                " or a provider and a heat pump or group"
             )
     for record in records:
-        click.echo(
-            f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.heat_pump}."
-        )
+        click.echo(f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.on}.")
 
 
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
@@ -200,7 +213,7 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
         ),
         [
             [
-                str(one.key), one.provider, one.heat_pump, _rights(one), ", ".join(one.scope) or "everything",
+                str(one.key), one.provider, one.on, _rights(one), ", ".join(one.scope) or "everything",
                 local_time(one.begins), local_time(one.until), one.state(at), _slot(one), one.purpose,
                 one.giver,
             ]
@@ -211,11 +224,14 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
 
 
 def grant_json(record: GrantRecord, at: float) -> dict[str, Any]:
-    """A grant for programs; ``until`` null is without end, an empty scope is everything."""
+    """A grant for programs: on a heat pump or a group, the other one is null; ``until`` null is without end,
+    an empty scope is everything.
+    """
     return {
         "key": record.key,
         "provider": record.provider,
-        "heatpump": record.heat_pump,
+        "heatpump": record.heat_pump or None,
+        "group": record.group or None,
         "rights": sorted(record.rights),
         "scope": list(record.scope),
         "from": utc_time(record.begins),
@@ -268,7 +284,7 @@ def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
         at=now(),
         kind=AuditKind.OPERATOR,
         provider=record.provider,
-        heat_pump=record.heat_pump,
+        heat_pump=record.on,
         service=service,
         references=record.scope,
         detail=detail or f"grant {record.key}: {_rights(record)}{until}",

@@ -1,8 +1,9 @@
-"""Heat pumps, providers, grants and presence: plain functions over a Session, run through ``Registry``."""
+"""Heat pumps, groups, providers, grants, presence: plain functions over a Session, run by ``Registry``."""
 
 from hub.registry.changes import changes_since
 from hub.registry.errors import Conflict, InvalidInput, NotFound, RegistryError
 from hub.registry.grants import (
+    GROUP_SIGN,
     GrantRecord,
     NewGrant,
     add_grant,
@@ -10,6 +11,18 @@ from hub.registry.grants import (
     list_grants,
     revoke_grant,
     revoke_grants_between,
+)
+from hub.registry.groups import (
+    MAX_MEMBERS,
+    GroupRecord,
+    MembersChange,
+    add_group,
+    add_members,
+    group_members,
+    known_heat_pumps,
+    list_groups,
+    remove_group,
+    remove_members,
 )
 from hub.registry.heat_pumps import add_heat_pump, list_heat_pumps, remove_heat_pump
 from hub.registry.link_state import (
@@ -24,7 +37,7 @@ from hub.registry.link_state import (
     presence_revision,
     presence_since,
 )
-from hub.registry.lookup import get_heat_pump, get_provider
+from hub.registry.lookup import get_group, get_heat_pump, get_provider
 from hub.registry.models import HeatPumpRow, ProviderRow, SteeringState
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
@@ -53,14 +66,18 @@ from hub.registry.store import REGISTRY_SCHEMA, Registry
 
 __all__ = [
     "COLLECTOR",
+    "GROUP_SIGN",
+    "MAX_MEMBERS",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
     "Conflict",
     "GrantRecord",
+    "GroupRecord",
     "Heard",
     "HeardSession",
     "HeatPumpRow",
     "InvalidInput",
+    "MembersChange",
     "NewGrant",
     "NotFound",
     "OpenSteering",
@@ -74,7 +91,9 @@ __all__ = [
     "SteeringState",
     "acknowledge",
     "add_grant",
+    "add_group",
     "add_heat_pump",
+    "add_members",
     "add_provider",
     "anything_expired",
     "changes_since",
@@ -83,11 +102,15 @@ __all__ = [
     "expire_steering",
     "forget_presence",
     "get_grant",
+    "get_group",
     "get_heat_pump",
     "get_provider",
+    "group_members",
     "keep_presence",
+    "known_heat_pumps",
     "leave_router",
     "list_grants",
+    "list_groups",
     "list_heat_pumps",
     "list_providers",
     "listening_routers",
@@ -97,7 +120,9 @@ __all__ = [
     "presence",
     "presence_revision",
     "presence_since",
+    "remove_group",
     "remove_heat_pump",
+    "remove_members",
     "remove_provider",
     "revoke_grant",
     "revoke_grants_between",

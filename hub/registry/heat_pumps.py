@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.grants import end_grants
+from hub.registry.groups import end_memberships
 from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
@@ -40,11 +41,14 @@ def list_heat_pumps(session: Session) -> list[HeatPumpRow]:
 
 
 def remove_heat_pump(session: Session, id_: str, *, now: float) -> tuple[HeatPumpRow, int]:
-    """Remove a heat pump and revoke its grants; returns it and how many grants ended. Raises NotFound."""
+    """Remove a heat pump, revoke its grants and take it out of its groups; returns it and how many grants
+    ended. Raises NotFound.
+    """
     row = get_heat_pump(session, id_)
     row.revision = next_revision(session)
     row.removed_at = now
     ended = end_grants(session, GrantRow.heat_pump_pk == row.pk, revision=row.revision, now=now)
+    end_memberships(session, [row.pk], revision=row.revision, now=now)
     box_moved(session, row.box, row.revision)
     session.execute(delete(PresenceRow).where(PresenceRow.heat_pump_pk == row.pk))
     free_name(session, id_)

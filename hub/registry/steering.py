@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.registry.errors import Conflict, InvalidInput
@@ -29,6 +29,7 @@ PRIORITY_STEP = 10
 IDS_AT_ONCE = 500
 """Ids in one query: SQLite takes some 32,000 parameters at most, and 999 where it is old."""
 
+_GOING_ON = (SteeringState.PENDING.value, SteeringState.READY.value)
 _STEERING_RIGHTS = frozenset({Right.CONTROL, Right.SCHEDULE})
 
 
@@ -46,57 +47,77 @@ class SteeringRecord:
 # --- with the grant ---------------------------------------------------------------------------------
 
 
-def begin_steering(session: Session, grant: GrantRow, heat_pump_pk: int, priority: int | None) -> None:
-    """A grant may steer in this box from now on: for ``schedule``, take a slot.
+def require_priority(rights: Collection[Right], priority: int | None) -> None:
+    """Raise InvalidInput for a priority that is none, or for a grant without ``schedule``."""
+    if priority is None:
+        return
+    if Right.SCHEDULE not in rights:
+        raise InvalidInput("a priority is for schedules: give the right schedule too, or leave it out")
+    if priority not in PRIORITIES:
+        raise InvalidInput(f"a priority is {PRIORITIES[0]} to {PRIORITIES[-1]}, the higher one wins")
 
-    ``priority`` None: that of the grant on other heat pumps, if it is on a group, else the default.
-    Raises Conflict if all are taken, InvalidInput for a priority that is none or for a grant without
-    ``schedule``.
+
+def begin_steering(
+    session: Session, grant: GrantRow, heat_pumps: Sequence[int], priority: int | None, revision: int
+) -> None:
+    """A grant may steer in these boxes (HeatPumpRow.pk) from now on: for ``schedule``, take a slot in each.
+
+    ``priority`` None: that of the grant on other heat pumps, if it is on a group, else the default. For a
+    group of thousands that is some ten statements: nobody else may write meanwhile. Raises Conflict if all
+    slots of one are taken.
     """
     rights = rights_of(grant.rights)
-    if priority is not None and Right.SCHEDULE not in rights:
-        raise InvalidInput("a priority is for schedules: give the right schedule too, or leave it out")
-    if priority is not None and priority not in PRIORITIES:
-        raise InvalidInput(f"a priority is {PRIORITIES[0]} to {PRIORITIES[-1]}, the higher one wins")
     if rights.isdisjoint(_STEERING_RIGHTS):
         return
-    row = SteeringRow(
-        grant_pk=grant.pk,
-        heat_pump_pk=heat_pump_pk,
-        slot=None,
-        priority=None,
-        state=SteeringState.READY.value,
-        ends=grant.until,
-        trouble="",
-        revision=grant.revision,
-    )
-    if Right.SCHEDULE in rights:
-        held = _held_slots(session, heat_pump_pk)
-        row.slot = _free_slot(session, held)
-        lowest = min((one.priority for one in held if one.priority is not None), default=None)
+    schedules = Right.SCHEDULE in rights
+    if schedules:
         elsewhere = select(SteeringRow.priority).where(SteeringRow.grant_pk == grant.pk).limit(1)
-        row.priority = priority or session.scalar(elsewhere) or _default_priority(lowest)
-        row.state = SteeringState.PENDING.value
-    session.add(row)
-    session.flush()
+        priority = priority or session.scalar(elsewhere)
+    held = _held_slots(session, heat_pumps) if schedules else {}
+    state = SteeringState.PENDING if schedules else SteeringState.READY
+    rows = [
+        {
+            "grant_pk": grant.pk,
+            "heat_pump_pk": pk,
+            "slot": _free_slot(session, pk, held.get(pk, ())) if schedules else None,
+            "priority": (priority or _default_priority(held.get(pk, ()))) if schedules else None,
+            "state": state.value,
+            "ends": grant.until,
+            "trouble": "",
+            "revision": revision,
+        }
+        for pk in heat_pumps
+    ]
+    if rows:
+        session.execute(insert(SteeringRow), rows)
 
 
-def _held_slots(session: Session, heat_pump_pk: int) -> list[SteeringRow]:
-    """Slots in the same box: it may have stood for a heat pump that was removed."""
-    same_box = select(HeatPumpRow.box).where(HeatPumpRow.pk == heat_pump_pk).scalar_subquery()
-    rows = session.scalars(
-        select(SteeringRow)
-        .join(HeatPumpRow, SteeringRow.heat_pump_pk == HeatPumpRow.pk)
-        .where(
-            HeatPumpRow.box == same_box,
-            SteeringRow.slot.is_not(None),
-            SteeringRow.state != SteeringState.GIVEN_UP.value,
-        )
+def _held_slots(session: Session, heat_pumps: Sequence[int]) -> dict[int, list[SteeringRow]]:
+    """Who holds slots in the boxes of these heat pumps: a box may have stood for one that was removed."""
+    in_use = (
+        SteeringRow.slot.is_not(None),
+        SteeringRow.state.in_((*_GOING_ON, SteeringState.ENDING.value)),
     )
-    return list(rows)
+    left = session.execute(
+        select(HeatPumpRow.box, SteeringRow)
+        .join(HeatPumpRow, SteeringRow.heat_pump_pk == HeatPumpRow.pk)
+        .where(HeatPumpRow.removed_at.is_not(None), *in_use)
+    )
+    of_box: dict[str, list[SteeringRow]] = {}
+    for box, row in left:
+        of_box.setdefault(box, []).append(row)
+    held: dict[int, list[SteeringRow]] = {}
+    for part in in_parts(list(heat_pumps)):
+        for row in session.scalars(select(SteeringRow).where(SteeringRow.heat_pump_pk.in_(part), *in_use)):
+            held.setdefault(row.heat_pump_pk, []).append(row)
+        if of_box:
+            boxes = select(HeatPumpRow.pk, HeatPumpRow.box).where(HeatPumpRow.pk.in_(part))
+            for pk, box in session.execute(boxes):
+                held.setdefault(pk, []).extend(of_box.get(box, ()))
+    return held
 
 
-def _free_slot(session: Session, held: Sequence[SteeringRow]) -> int:
+def _free_slot(session: Session, heat_pump: int, held: Sequence[SteeringRow]) -> int:
     taken = {one.slot for one in held}
     free = [slot for slot in SLOTS if slot not in taken]
     if free:
@@ -112,13 +133,15 @@ def _free_slot(session: Session, held: Sequence[SteeringRow]) -> int:
         f"{one.slot}: {names[one.grant_pk]} (grant {one.grant_pk}, {one.state})"
         for one in sorted(held, key=lambda one: one.slot or 0)
     )
+    id_ = session.get_one(HeatPumpRow, heat_pump).id
     raise Conflict(
-        f"all {len(SLOTS)} schedules of this heat pump are taken, {holders}: revoke one of these grants"
-        " first; one that is ending is free when the box has confirmed"
+        f"all {len(SLOTS)} schedules of {id_} are taken, {holders}: revoke one of these grants first; one"
+        " that is ending is free when the box has confirmed"
     )
 
 
-def _default_priority(lowest: int | None) -> int:
+def _default_priority(held: Sequence[SteeringRow]) -> int:
+    lowest = min((one.priority for one in held if one.priority is not None), default=None)
     return FIRST_PRIORITY if lowest is None else max(lowest - PRIORITY_STEP, PRIORITIES[0])
 
 
@@ -127,15 +150,29 @@ def end_steering(session: Session, which: ColumnElement[bool], revision: int) ->
     _end(session, SteeringRow.grant_pk.in_(select(GrantRow.pk).where(which)), revision)
 
 
-def end_steering_in(session: Session, heat_pump_pk: int, grant_pk: int, revision: int) -> None:
-    """A grant goes on, but no longer for this heat pump: it left the group."""
-    _end(session, (SteeringRow.grant_pk == grant_pk) & (SteeringRow.heat_pump_pk == heat_pump_pk), revision)
+def join_steering(session: Session, group_pk: int, heat_pumps: Sequence[int], revision: int) -> None:
+    """Heat pumps come into a group: what its grants steer they steer in these too. Raises Conflict."""
+    grants = list(
+        session.scalars(select(GrantRow).where(GrantRow.group_pk == group_pk, GrantRow.revoked_at.is_(None)))
+    )
+    for grant in grants:
+        begin_steering(session, grant, heat_pumps, None, revision)
+
+
+def leave_steering(
+    session: Session, heat_pumps: Collection[int], group_pk: int | None, revision: int
+) -> None:
+    """Heat pumps leave a group (None: all): what its grants left in their boxes is to be ended."""
+    of_groups = GrantRow.group_pk.is_not(None) if group_pk is None else GrantRow.group_pk == group_pk
+    grants = SteeringRow.grant_pk.in_(select(GrantRow.pk).where(of_groups))
+    for part in in_parts(list(heat_pumps)):
+        _end(session, grants & SteeringRow.heat_pump_pk.in_(part), revision)
 
 
 def _end(session: Session, which: ColumnElement[bool], revision: int) -> None:
     session.execute(
         update(SteeringRow)
-        .where(which, SteeringRow.state.in_((SteeringState.PENDING.value, SteeringState.READY.value)))
+        .where(which, SteeringRow.state.in_(_GOING_ON))
         .values(state=SteeringState.ENDING.value, ends=None, trouble="", revision=revision)
     )
 

@@ -12,13 +12,17 @@ from hub.registry import (
     OpenSteering,
     Registry,
     SteeringState,
+    add_group,
+    add_members,
     changes_since,
     current_revision,
     expire_steering,
     get_grant,
     note_trouble,
     open_steering,
+    remove_group,
     remove_heat_pump,
+    remove_members,
     remove_provider,
     revoke_grant,
     steering_ended,
@@ -195,7 +199,7 @@ async def test_or_at_the_new_one_it_has_got_and_its_slots_stay_taken(known: Regi
     (job,) = await known.read(jobs)
     assert (job.heat_pump, job.leaving) == ("hp0002", False)
     assert (await known.read(changes_since, 0)).leaving == ()
-    assert (await known.read(held, await known.run(schedule, heat_pump="hp0002")))[0] == 2
+    assert (await known.read(held, await known.run(schedule, on="hp0002")))[0] == 2
 
 
 async def test_a_box_whose_place_another_took_is_given_up(known: Registry) -> None:
@@ -208,3 +212,71 @@ async def test_a_box_whose_place_another_took_is_given_up(known: Registry) -> No
     assert (await known.read(held, await known.run(schedule)))[0] == 1
     await known.run(finish)
     assert [one.state for one in await known.read(jobs)] == [SteeringState.PENDING]
+
+
+# --- groups ----------------------------------------------------------------------------------------
+
+
+def three(session: Session) -> None:
+    """hp0001 and hp0002 are in the group north, hp0003 is not; slot 1 of hp0002 is taken."""
+    for number in (2, 3):
+        hp(session, f"hp000{number}", f"box000{number}@boxes.example")
+    add_group(session, "north", now=NOW)
+    add_members(session, "north", ["hp0001", "hp0002"], now=NOW)
+    give(session, on="hp0002", rights=[SCHEDULE])
+
+
+def slots(session: Session, grant: int) -> dict[str, tuple[int | None, int | None, str]]:
+    found = get_grant(session, grant).steering
+    return {one.heat_pump: (one.slot, one.priority, one.state.value) for one in found}
+
+
+async def test_a_grant_on_a_group_holds_a_slot_of_each_member_wherever_one_is_free(known: Registry) -> None:
+    await known.run(three)
+    grant = await known.run(schedule, on="@north", priority=70)
+    assert await known.read(slots, grant) == {"hp0001": (1, 70, "pending"), "hp0002": (2, 70, "pending")}
+    seen = await known.read(current_revision)
+    await known.run(add_members, "north", ["hp0003"], now=NOW)
+    assert (await known.read(slots, grant))["hp0003"] == (1, 70, "pending"), "with the priority of the grant"
+    assert [job.heat_pump for job in await known.read(open_steering, seen)] == ["hp0003"]
+
+
+async def test_who_leaves_a_group_is_withdrawn_and_may_come_again(known: Registry) -> None:
+    await known.run(three)
+    grant = await known.run(schedule, on="@north")
+    await known.run(steering_ready, [job.key for job in await known.read(jobs)])
+    start = await known.read(current_revision)
+    await known.run(remove_members, "north", ["hp0002"], now=NOW)
+    assert (await known.read(slots, grant))["hp0002"][2] == "ending"
+    assert (await known.read(slots, grant))["hp0001"][2] == "ready"
+    assert (await known.read(changes_since, start)).slots == (SlotChange(grant, "hp0002", 0),)
+    await known.run(add_members, "north", ["hp0002"], now=NOW)
+    await known.run(finish)
+    assert (await known.read(slots, grant))["hp0002"][0] == 3, "slot 2 was still ending"
+
+
+async def test_the_end_of_a_group_and_of_a_member_withdraws_all_it_steered(known: Registry) -> None:
+    await known.run(three)
+    grant = await known.run(give, on="@north", rights=[CONTROL])
+    await known.run(remove_heat_pump, "hp0001", now=NOW)
+    ending = [(job.heat_pump, job.grant) for job in await known.read(jobs) if job.state.value == "ending"]
+    assert ending == [("hp0001", grant)]
+    await known.run(remove_group, "north", now=NOW)
+    assert {state for _, _, state in (await known.read(slots, grant)).values()} == {"ending"}
+
+
+async def test_a_member_without_a_free_slot_refuses_the_whole_grant_by_its_name(known: Registry) -> None:
+    await known.run(three)
+    for _ in range(3):
+        await known.run(schedule, on="hp0002")
+    with pytest.raises(Conflict, match="of hp0002 are taken"):
+        await known.run(schedule, on="@north")
+    with pytest.raises(Conflict, match="of hp0002 are taken"):
+        await known.run(_grant_then_join)
+    assert len(await known.read(jobs)) == 4
+
+
+def _grant_then_join(session: Session) -> None:
+    remove_members(session, "north", ["hp0002"], now=NOW)
+    schedule(session, on="@north")
+    add_members(session, "north", ["hp0002"], now=NOW)

@@ -469,7 +469,7 @@ def test_what_is_no_answer_of_a_box_becomes_an_error(router: Router, inner: str)
         REPORT + '<delay xmlns="urn:xmpp:delay" from="boxes.example.org"/>',
         REPORT + REPORT,
         READ,
-        READ_ANSWER,
+        answer("<getNameList><listOfIdentifier/><moreFollows>false</moreFollows></getNameList>"),
         "",
     ],
 )

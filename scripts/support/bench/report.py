@@ -67,11 +67,15 @@ def _busy(one: dict[str, Any]) -> str:
 
 
 def _fanout(result: dict[str, Any]) -> list[str]:
-    return [
-        f"  {one['server']:18} {one['operates']} operates {one['hub_seconds']:6.2f} s, floor "
-        f"{one['floor_seconds']:6.2f} s, ratio {one['ratio']:.2f} ({_met(one)}); busiest: {_busy(one)}"
-        for one in result.values()
-    ]
+    lines = []
+    for one in result.values():
+        floor = f"floor {one['floor_seconds']:6.2f} s"
+        for what, measured in (("operates", one), ("by one message to their group", one["group"])):
+            lines.append(
+                f"  {one['server']:18} {one['operates']} {what} {measured['hub_seconds']:6.2f} s, {floor}, "
+                f"ratio {measured['ratio']:.2f} ({_met(measured)}); busiest: {_busy(measured)}"
+            )
+    return lines
 
 
 def _decision(result: dict[str, Any]) -> list[str]:

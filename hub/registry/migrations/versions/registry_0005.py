@@ -4,11 +4,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "registry_0005"
-down_revision = "registry_0003"
+down_revision = "registry_0004"
 
 
 def upgrade() -> None:
-    """Make the table, and enter the grants with control that are in force.
+    """Make the table, and enter the grants with control that are in force, on groups for each member.
 
     Grants to schedule get their slots when they are given anew: no box had schedules before.
     """
@@ -36,5 +36,11 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO steering (grant_pk, heat_pump_pk, state, ends, trouble, revision)"
         " SELECT pk, heat_pump_pk, 'ready', until, '', revision FROM \"grant\""
-        " WHERE revoked_at IS NULL AND ' ' || rights || ' ' LIKE '% control %'"
+        " WHERE revoked_at IS NULL AND heat_pump_pk IS NOT NULL AND ' ' || rights || ' ' LIKE '% control %'"
+    )
+    op.execute(
+        "INSERT INTO steering (grant_pk, heat_pump_pk, state, ends, trouble, revision)"
+        " SELECT g.pk, m.heat_pump_pk, 'ready', g.until, '', g.revision FROM \"grant\" g"
+        " JOIN group_member m ON m.group_pk = g.group_pk AND m.removed_at IS NULL"
+        " WHERE g.revoked_at IS NULL AND ' ' || g.rights || ' ' LIKE '% control %'"
     )
