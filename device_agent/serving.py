@@ -15,6 +15,7 @@ from device_agent.switching import Switching
 from iec61850_model.mms.pdu import InformationReport, Payload, Unconfirmed, VariableListName
 from iec61850_model.mms.xer import MalformedPdu
 from iec61850_model.server import Effect, Incoming, Reply, Send, Server, Settled, Switch
+from iec61850_model.server.effects import Drive
 from iec61850_model.tree import Change
 
 log = structlog.get_logger()
@@ -116,6 +117,8 @@ class Serving:
                     task = asyncio.create_task(self._switch(effect))
                     self.switching_now.add(task)
                     task.add_done_callback(self.switching_now.discard)
+                case Drive():
+                    self._switching.drive(effect)
                 case Settled(references):
                     self._settings.save(self.server.tree, references)
         for sent in ahead:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from device_agent.clock import ClockSource
-from device_agent.config import BoxConfig, ConfigError, RelayOutput, SetPointOutput, SgReadyOutput
+from device_agent.config import BoxConfig, ConfigError
+from device_agent.output_config import RelayOutput, SetPointOutput, SgReadyOutput
 from iec61850_model.xmpp import MOBILE, WIRED
 
 MINIMAL: dict[str, Any] = {

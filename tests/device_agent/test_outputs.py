@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_box import FREE, FREE_STATES
 from fake_driver import FakeDriver, Monotonic
 from pydantic import TypeAdapter
 
 from device_agent import guarded_relay
-from device_agent.config import ConfigError, Output
+from device_agent.config import ConfigError
 from device_agent.drivers import OutputError
-from device_agent.outputs import Process, make_processes
+from device_agent.limited import Process
+from device_agent.limits_file import LimitsFile
+from device_agent.output_config import Output
+from device_agent.outputs import make_processes
 from device_agent.relays import RETRY_S
 from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
@@ -37,27 +42,34 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
     return moved
 
 
+class Board(FakeDriver):
+    """Relays, with the file of what their limits remember."""
+
+    def __init__(self, outputs: Sequence[str], file: LimitsFile) -> None:
+        super().__init__(outputs=outputs)
+        self.file = file
+
+
 @pytest.fixture
-def board() -> FakeDriver:
-    return FakeDriver(outputs=["evu", "one", "two", "room"])
+def board(tmp_path: Path) -> Board:
+    return Board(["evu", "one", "two", "room"], LimitsFile(tmp_path / "limits.json"))
 
 
-def processes(tree: Tree, board: FakeDriver, outputs: dict[str, Any]) -> list[Process]:
+def processes(tree: Tree, board: Board, outputs: dict[str, Any]) -> list[Process]:
     adapter: TypeAdapter[Output] = TypeAdapter(Output)
-    made = make_processes(
-        tree, {text: adapter.validate_python(one) for text, one in outputs.items()}, {"board": board}
-    )
+    given = {text: adapter.validate_python(one) for text, one in outputs.items()}
+    made = make_processes(tree, given, {"board": board}, board.file)
     assert [str(reference) for reference in made] == list(outputs)
     return list(made.values())
 
 
-def relay(tree: Tree, board: FakeDriver, **options: Any) -> Process:
-    (process,) = processes(tree, board, {EVU: {"relay": "board.evu", **options}})
+def relay(tree: Tree, board: Board, **options: Any) -> Process:
+    (process,) = processes(tree, board, {EVU: {"relay": "board.evu"} | FREE | options})
     return process
 
 
-def sg_ready(tree: Tree, board: FakeDriver, **options: Any) -> Process:
-    (process,) = processes(tree, board, {SG_READY: {"sg_ready": ["board.one", "board.two"], **options}})
+def sg_ready(tree: Tree, board: Board, **options: Any) -> Process:
+    (process,) = processes(tree, board, {SG_READY: {"sg_ready": ["board.one", "board.two"]} | FREE_STATES | options})
     return process
 
 
@@ -71,7 +83,7 @@ async def settle() -> None:
 
 
 @pytest.mark.parametrize("safe", [False, True])
-async def test_a_relay_is_safe_at_start_and_at_stop(tree: Tree, board: FakeDriver, safe: bool) -> None:
+async def test_a_relay_is_safe_at_start_and_at_stop(tree: Tree, board: Board, safe: bool) -> None:
     process = relay(tree, board, safe=safe)
     assert process.state() is None
     await process.start()
@@ -86,7 +98,7 @@ async def test_a_relay_is_safe_at_start_and_at_stop(tree: Tree, board: FakeDrive
 
 @pytest.mark.parametrize("error", [OutputError("no answer"), RuntimeError("a mistake"), TimeoutError()])
 async def test_after_a_failed_write_the_relay_goes_back_to_its_safe_state(
-    tree: Tree, board: FakeDriver, error: Exception
+    tree: Tree, board: Board, error: Exception
 ) -> None:
     process = relay(tree, board)
     await process.start()
@@ -99,7 +111,7 @@ async def test_after_a_failed_write_the_relay_goes_back_to_its_safe_state(
 
 
 async def test_a_relay_that_came_back_is_made_safe_and_can_be_switched_again(
-    tree: Tree, board: FakeDriver, clock: Monotonic
+    tree: Tree, board: Board, clock: Monotonic
 ) -> None:
     process = relay(tree, board)
     await process.start()
@@ -115,7 +127,7 @@ async def test_a_relay_that_came_back_is_made_safe_and_can_be_switched_again(
 
 
 async def test_a_write_that_hangs_is_given_up_in_time_for_the_client(
-    tree: Tree, board: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guarded_relay, "WRITE_LIMIT", 0.05)
     process = relay(tree, board)
@@ -127,7 +139,7 @@ async def test_a_write_that_hangs_is_given_up_in_time_for_the_client(
 
 
 async def test_the_longest_time_away_ends_whatever_is_repeated(
-    tree: Tree, board: FakeDriver, clock: Monotonic
+    tree: Tree, board: Board, clock: Monotonic
 ) -> None:
     process = relay(tree, board, max_on=60)
     await process.start()
@@ -142,7 +154,7 @@ async def test_the_longest_time_away_ends_whatever_is_repeated(
 
 
 async def test_a_tick_while_a_command_is_written_does_not_disturb_it(
-    tree: Tree, board: FakeDriver, clock: Monotonic
+    tree: Tree, board: Board, clock: Monotonic
 ) -> None:
     process = relay(tree, board, max_on=1)
     await process.start()
@@ -159,7 +171,7 @@ async def test_a_tick_while_a_command_is_written_does_not_disturb_it(
     assert board.pins["evu"] is False, "the time counts from the attempt"
 
 
-async def test_stopping_during_a_command_ends_safe(tree: Tree, board: FakeDriver) -> None:
+async def test_stopping_during_a_command_ends_safe(tree: Tree, board: Board) -> None:
     process = relay(tree, board)
     await process.start()
     board.gate.clear()
@@ -174,7 +186,7 @@ async def test_stopping_during_a_command_ends_safe(tree: Tree, board: FakeDriver
     assert (board.pins["evu"], process.state()) == (False, False)
 
 
-async def test_who_asked_may_go_away_and_the_relay_still_ends_safe(tree: Tree, board: FakeDriver) -> None:
+async def test_who_asked_may_go_away_and_the_relay_still_ends_safe(tree: Tree, board: Board) -> None:
     """At the end of the box all its tasks are cancelled, also one in the middle of a command or of a tick."""
     process = relay(tree, board)
     await process.start()
@@ -189,7 +201,7 @@ async def test_who_asked_may_go_away_and_the_relay_still_ends_safe(tree: Tree, b
     assert (board.pins["evu"], process.state()) == (False, False)
 
 
-async def test_stopping_gives_up_a_relay_that_cannot_be_reached(tree: Tree, board: FakeDriver) -> None:
+async def test_stopping_gives_up_a_relay_that_cannot_be_reached(tree: Tree, board: Board) -> None:
     process = relay(tree, board)
     await process.start()
     board.broken["evu"] = OutputError("bus down")
@@ -206,7 +218,7 @@ CONTACTS = {1: (True, False), 2: (False, False), 3: (False, True), 4: (True, Tru
 @pytest.mark.parametrize("new", CONTACTS)
 @pytest.mark.parametrize("old", CONTACTS)
 async def test_every_change_of_state_passes_nothing_worse(
-    tree: Tree, board: FakeDriver, old: int, new: int
+    tree: Tree, board: Board, old: int, new: int
 ) -> None:
     process = sg_ready(tree, board)
     await process.start()
@@ -225,7 +237,7 @@ async def test_every_change_of_state_passes_nothing_worse(
 
 
 @pytest.mark.parametrize("value", [0, 5, -1])
-async def test_a_state_that_sg_ready_does_not_have(tree: Tree, board: FakeDriver, value: int) -> None:
+async def test_a_state_that_sg_ready_does_not_have(tree: Tree, board: Board, value: int) -> None:
     process = sg_ready(tree, board)
     await process.start()
     board.writes.clear()
@@ -236,7 +248,7 @@ async def test_a_state_that_sg_ready_does_not_have(tree: Tree, board: FakeDriver
 @pytest.mark.parametrize(("old", "new"), [(2, 4), (4, 1), (3, 1), (1, 3), (4, 2)])
 @pytest.mark.parametrize("broken", ["one", "two"])
 async def test_a_half_done_change_ends_in_normal_running(
-    tree: Tree, board: FakeDriver, clock: Monotonic, old: int, new: int, broken: str
+    tree: Tree, board: Board, clock: Monotonic, old: int, new: int, broken: str
 ) -> None:
     process = sg_ready(tree, board)
     await process.start()
@@ -256,7 +268,7 @@ async def test_a_half_done_change_ends_in_normal_running(
 
 
 async def test_what_failed_once_and_answers_again_leaves_no_state_nobody_wanted(
-    tree: Tree, board: FakeDriver
+    tree: Tree, board: Board
 ) -> None:
     process = sg_ready(tree, board)
     await process.start()
@@ -270,7 +282,7 @@ async def test_what_failed_once_and_answers_again_leaves_no_state_nobody_wanted(
     assert await process.command(4) is None
 
 
-async def test_the_longest_time_ends_both_contacts(tree: Tree, board: FakeDriver, clock: Monotonic) -> None:
+async def test_the_longest_time_ends_both_contacts(tree: Tree, board: Board, clock: Monotonic) -> None:
     """Advised on for an hour, then forced on: the end of the first must not turn into a block."""
     process = sg_ready(tree, board, max_on=7200)
     await process.start()
@@ -282,7 +294,7 @@ async def test_the_longest_time_ends_both_contacts(tree: Tree, board: FakeDriver
     assert (board.pins["one"], board.pins["two"], process.state()) == (False, False, 2)
 
 
-async def test_sg_ready_stops_in_the_middle_of_a_change(tree: Tree, board: FakeDriver) -> None:
+async def test_sg_ready_stops_in_the_middle_of_a_change(tree: Tree, board: Board) -> None:
     process = sg_ready(tree, board)
     await process.start()
     board.gate.clear()
@@ -299,7 +311,7 @@ async def test_sg_ready_stops_in_the_middle_of_a_change(tree: Tree, board: FakeD
 # --- set points -------------------------------------------------------------------------------------
 
 
-async def test_a_set_point_is_known_once_it_is_written(tree: Tree, board: FakeDriver) -> None:
+async def test_a_set_point_is_known_once_it_is_written(tree: Tree, board: Board) -> None:
     (process,) = processes(tree, board, {ROOM: {"set_point": "board.room"}})
     await process.start()
     assert (process.state(), board.writes) == (None, [])
@@ -312,14 +324,14 @@ async def test_a_set_point_is_known_once_it_is_written(tree: Tree, board: FakeDr
     assert board.pins["room"] == 21.5, "the heat pump keeps it"
 
 
-async def test_the_initial_set_point_is_written_at_start(tree: Tree, board: FakeDriver) -> None:
+async def test_the_initial_set_point_is_written_at_start(tree: Tree, board: Board) -> None:
     (process,) = processes(tree, board, {ROOM: {"set_point": "board.room", "initial": 20.5}})
     await process.start()
     assert (process.state(), board.pins["room"]) == (20.5, 20.5)
 
 
 async def test_a_set_point_driver_that_hangs_is_given_up(
-    tree: Tree, board: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guarded_relay, "WRITE_LIMIT", 0.05)
     (process,) = processes(tree, board, {ROOM: {"set_point": "board.room"}})
@@ -357,7 +369,7 @@ async def test_a_set_point_driver_that_hangs_is_given_up(
     ],
 )
 def test_an_output_that_cannot_be_is_named(
-    tree: Tree, board: FakeDriver, outputs: dict[str, Any], said: list[str]
+    tree: Tree, board: Board, outputs: dict[str, Any], said: list[str]
 ) -> None:
     with pytest.raises(ConfigError, match="outputs: ") as caught:
         processes(tree, board, outputs)
@@ -365,8 +377,8 @@ def test_an_output_that_cannot_be_is_named(
         assert words in str(caught.value)
 
 
-def test_every_control_of_the_model_can_be_wired(tree: Tree) -> None:
-    board = FakeDriver(outputs=[f"o{n}" for n in range(20)])
+def test_every_control_of_the_model_can_be_wired(tree: Tree, tmp_path: Path) -> None:
+    board = Board([f"o{n}" for n in range(20)], LimitsFile(tmp_path / "limits.json"))
     names = iter(sorted(board.outputs()))
     outputs: dict[str, Any] = {}
     for reference, cdc in tree.data_objects():
