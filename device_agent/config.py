@@ -130,7 +130,7 @@ class BoxConfig(_Section):
     def load(cls, path: Path) -> BoxConfig:
         """Read ``path``; raises ConfigError that names the file and every wrong key."""
         try:
-            config = cls.model_validate(_read_yaml(path))
+            config = cls.model_validate(read_yaml(path))
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_input=False)
             raise ConfigError("\n".join(f"{path}: {_complaint(one)}" for one in wrong)) from None
@@ -196,7 +196,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What the file holds; raises ConfigError if it is no YAML."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from device_agent.authority import Wanted
+from device_agent.authority import Holder, Wanted
 from device_agent.clock import Clock
 from device_agent.guarded_relay import monotonic
 from device_agent.limits import Refusal
@@ -38,9 +38,11 @@ class HolderView:
         """Show who holds an object, and the limit its value waits for."""
         if self._shown.get(reference) == (wanted, refusal):
             return
+        news = reference in self._shown or wanted.holder is not Holder.NOBODY
         self._shown[reference] = (wanted, refusal)
         text = self._text(wanted, refusal)
-        log.info("holder", reference=str(reference), value=wanted.value, holder=text)
+        if news:
+            log.info("holder", reference=str(reference), value=wanted.value, holder=text)
         place = self._places[reference]
         if place is not None:
             self._tree.update(place, text[:MAX_TEXT], GOOD, self._clock.moment().timestamp)

@@ -69,7 +69,9 @@ def relay(tree: Tree, board: Board, **options: Any) -> Process:
 
 
 def sg_ready(tree: Tree, board: Board, **options: Any) -> Process:
-    (process,) = processes(tree, board, {SG_READY: {"sg_ready": ["board.one", "board.two"]} | FREE_STATES | options})
+    (process,) = processes(
+        tree, board, {SG_READY: {"sg_ready": ["board.one", "board.two"]} | FREE_STATES | options}
+    )
     return process
 
 

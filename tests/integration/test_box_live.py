@@ -19,7 +19,7 @@ from iec61850_model.values import GOOD, OrCat, Validity
 from service_provider import ServiceProvider
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
-from support.scene import HUB, PROVIDER_JID, Program, Scene, box_jid
+from support.scene import FREE_RELAY, HUB, PROVIDER_JID, Program, Scene, box_jid
 
 NUMBER, HEAT_PUMP = 42, "hp0042"
 POWER, ENERGY, OUTDOOR = "MET/MMXU1.TotW", "MET/MMTR1.DmdWh", "MET/OutMMET1.EnvTmp"
@@ -62,7 +62,7 @@ class House:
             EVU_SEEN: "meter.evu_contact",
             OUTDOOR: "temperatures.outdoor",
         }
-        self.box = self.scene.start_box(NUMBER, drivers, points, {EVU: {"relay": "meter.evu"}})
+        self.box = self.scene.start_box(NUMBER, drivers, points, {EVU: {"relay": "meter.evu"} | FREE_RELAY})
         return self.box
 
     def logged(self, *events: str) -> int:
