@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from device_agent.durable import write_durably
+from device_agent.guarded_relay import monotonic
 from device_agent.limits import Ledger
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ class LimitsFile:
 
     def keep(self) -> bool:
         """``save`` as of now."""
-        return self.save(time.monotonic(), time.time())
+        return self.save(monotonic(), time.time())
 
     def _read(self) -> dict[str, Any] | None:
         try:

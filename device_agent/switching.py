@@ -159,13 +159,17 @@ class Switching:
     async def _watch(self, process: Process) -> None:
         while True:
             self._looked[process.reference] = time.monotonic()
-            # While a command is carried out the server shows its outcome, with the origin that it has.
-            if process.reference not in self._commanded:
-                self._show(process)
+            await self.look_after(process)
             await asyncio.sleep(RELAY_TICK)
-            await process.tick()
-            if process.reference not in self._commanded:
-                await self._follow(process)
+
+    async def look_after(self, process: Process) -> None:
+        """Do once what is due for an output, and show what it has."""
+        await process.tick()
+        # While a command is carried out the server shows its outcome, with the origin that it has.
+        if process.reference not in self._commanded:
+            await self._follow(process)
+        if process.reference not in self._commanded:
+            self._show(process)
 
     async def _follow(self, process: Process) -> None:
         """Bring an output to what it is to have; what a limit forbids is done when it is over."""
