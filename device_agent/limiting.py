@@ -156,7 +156,7 @@ class Limiting:
             text = "met" if state.met else "not known: no power is measured"
             if state.met is False:
                 text = problem = f"not met: {self._why(state)}"
-            elif state.block:
+            elif self._switching.processes[self._blocker.reference].state() == self._blocker.value:
                 text += f", by {self._blocker.reference}"
         self.problem = problem
         try:

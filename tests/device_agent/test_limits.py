@@ -1,4 +1,4 @@
-"""Dialogues with the ledger of one output: what it did, what it may do next, and what a restart leaves of it."""
+"""Dialogues with the ledger of one output: what it did, what it may do next, what a restart leaves of it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def evu(**changes: object) -> Ledger:
 
 
 def sg_ready() -> Ledger:
-    limits = sg_ready_limits(
-        hold_s=600, longest_s=7200, per_hour=6, blocks_per_day=3, block_pause_s=3600
-    )
+    limits = sg_ready_limits(hold_s=600, longest_s=7200, per_hour=6, blocks_per_day=3, block_pause_s=3600)
     return Ledger(limits, 2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from device_agent.drivers import OutputError
 from device_agent.limited import Process
 from device_agent.limits_file import LimitsFile
 from device_agent.output_config import Output
-from device_agent.outputs import make_processes
+from device_agent.outputs import ledgers, make_processes
 from device_agent.relays import RETRY_S
 from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
@@ -403,3 +404,141 @@ def test_every_control_of_the_model_can_be_wired(tree: Tree, tmp_path: Path) -> 
             case _:
                 pytest.fail(f"{reference} is a {cdc}, which no output can be behind")
     assert len(processes(tree, board, outputs)) == len(outputs) >= 6
+
+
+# --- limits -----------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_a_limit_forbids_is_refused_by_name_and_moves_nothing(
+    tree: Tree, board: Board, clock: Monotonic
+) -> None:
+    process = relay(tree, board, min_on=60, min_off=600, starts_per_hour=3, starts_per_day=2)
+    await process.start()
+    assert await process.command(True) is None
+    board.writes.clear()
+    assert await process.command(False) is AddCause.BLOCKED_BY_INTERLOCKING, "min_on"
+    clock.now += 60
+    assert await process.command(False) is None
+    assert await process.command(True) is AddCause.BLOCKED_BY_INTERLOCKING, "min_off"
+    clock.now += 600
+    assert await process.command(True) is None
+    clock.now += 60
+    assert await process.command(False) is None
+    clock.now += 600
+    assert await process.command(True) is AddCause.STEP_LIMIT, "starts_per_day"
+    assert board.writes == [("evu", False), ("evu", True), ("evu", False)]
+
+
+async def test_the_evu_block_has_stricter_defaults_than_a_spare_relay(
+    tree: Tree, board: Board, clock: Monotonic
+) -> None:
+    outputs = {EVU: {"relay": "board.evu"}, "HP/RlyGGIO1.SPCSO1": {"relay": "board.one"}}
+    for process, cause in zip(
+        processes(tree, board, outputs), (AddCause.BLOCKED_BY_INTERLOCKING, None), strict=True
+    ):
+        await process.start()
+        assert await process.command(True) is None
+        clock.now += 60
+        assert await process.command(False) is None
+        clock.now += 60
+        assert await process.command(True) is cause, str(process.reference)
+
+
+async def test_sg_ready_holds_its_states_and_bounds_all_of_them_together(
+    tree: Tree, board: Board, clock: Monotonic
+) -> None:
+    """Blocked for an hour, then advised on: another contact, but the same time away."""
+    process = sg_ready(tree, board, hold=600, max_on=7200)
+    await process.start()
+    assert await process.command(1) is None
+    clock.now += 599
+    assert await process.command(2) is AddCause.BLOCKED_BY_INTERLOCKING
+    clock.now += 3001
+    assert await process.command(3) is None
+    clock.now += 3599
+    await process.tick()
+    assert process.state() == 3
+    clock.now += 1
+    await process.tick()
+    assert (board.pins["one"], board.pins["two"], process.state()) == (False, False, 2)
+
+
+async def test_what_protects_waits_for_no_limit(tree: Tree, board: Board, clock: Monotonic) -> None:
+    process = relay(tree, board, min_on=600)
+    await process.start()
+    await process.command(True)
+    await process.release()
+    assert (board.pins["evu"], process.state()) == (False, False)
+
+
+async def test_with_a_full_disk_no_relay_leaves_its_safe_state_and_each_can_return(
+    tree: Tree, board: Board, clock: Monotonic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    process = relay(tree, board)
+    board.file.restore(ledgers({process.reference: process}), clock.now, 0.0)
+    await process.start()
+    assert await process.command(True) is None
+    monkeypatch.setattr("device_agent.limits_file.write_durably", full)
+    assert await process.command(False) is None
+    board.writes.clear()
+    assert await process.command(True) is AddCause.BLOCKED_BY_HEALTH
+    assert board.writes == [] and not board.file.kept
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+async def test_starts_are_on_the_disk_before_the_pin_moves(
+    tree: Tree, board: Board, clock: Monotonic, monkeypatch: pytest.MonkeyPatch, reboot: bool
+) -> None:
+    """The process dies in the middle of the write; what it had begun counts after the restart."""
+    options = {"starts_per_day": 1}
+    process = relay(tree, board, **options)
+    board.file.restore(ledgers({process.reference: process}), clock.now, 0.0)
+    await process.start()
+    board.hanging.add("evu")
+    stuck = asyncio.create_task(process.command(True))
+    await settle()
+    board.hanging.clear()
+    if reboot:
+        monkeypatch.setattr("device_agent.limits_file._boot_id", lambda: "another boot")
+        clock.now = 3.0
+    again = relay(tree, board, **options)
+    LimitsFile(board.file._path).restore(ledgers({again.reference: again}), clock.now, time.time())
+    await again.start()
+    assert await again.command(True) is AddCause.STEP_LIMIT
+    stuck.cancel()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"outputs": []}', "{" * 100_000, '{"outputs": {}, "boot": 1}']
+)
+async def test_a_damaged_memory_counts_against_the_box(
+    tree: Tree, board: Board, clock: Monotonic, content: str
+) -> None:
+    board.file._path.write_text(content)
+    process = relay(tree, board, starts_per_hour=1, starts_per_day=1)
+    board.file.restore(ledgers({process.reference: process}), clock.now, 0.0)
+    await process.start()
+    assert await process.command(True) is AddCause.STEP_LIMIT
+
+
+async def test_a_clock_that_went_back_over_a_reboot_gives_nothing_back(
+    tree: Tree, board: Board, clock: Monotonic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = relay(tree, board, min_off=600)
+    board.file.restore(ledgers({process.reference: process}), clock.now, 0.0)
+    await process.start()
+    await process.command(True)
+    await process.command(False)
+    assert board.file.save(clock.now, 1_800_000_000.0)
+    monkeypatch.setattr("device_agent.limits_file._boot_id", lambda: "another boot")
+    clock.now = 3.0
+    again = relay(tree, board, min_off=600)
+    LimitsFile(board.file._path).restore(ledgers({again.reference: again}), clock.now, 0.0)
+    await again.start()
+    assert await again.command(True) is AddCause.BLOCKED_BY_INTERLOCKING
+    clock.now += 600
+    assert await again.command(True) is None

@@ -1,8 +1,8 @@
-"""Whatever commands, schedules, switches, cuts, limits and restarts come in whatever order: no pin breaks its limits,
-and what the model says is what the pin does.
+"""Whatever commands, schedules, switches, cuts, limits and restarts come in whatever order: no pin breaks its
+limits, and what the model says is what the pin does.
 
-The pins are judged from outside, by a judge that knows only their movements and the time. They outlive the process,
-as those of a relay board do.
+The pins are judged from outside, by a judge that knows only their movements and the time. They outlive the
+process, as those of a relay board do.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ OUTPUTS: dict[str, Any] = {
 FAIL_SAFE = 3600.0
 HOUR, DAY = 3600.0, 86_400.0
 STEP = 900.0
-"""Seconds between two looks of the world while nothing happens; what is due in between is met to the second."""
+"""Seconds between two looks of the world while nothing happens; what is due in between is met in time."""
 
 
 class FakeClock(Clock):
