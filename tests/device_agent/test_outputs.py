@@ -512,9 +512,16 @@ async def test_starts_are_on_the_disk_before_the_pin_moves(
     stuck.cancel()
 
 
-@pytest.mark.parametrize(
-    "content", ["", "[]", '{"outputs": []}', "{" * 100_000, '{"outputs": {}, "boot": 1}']
-)
+DAMAGED = {
+    "empty": "",
+    "list": "[]",
+    "outputs": '{"outputs": []}',
+    "deep": '{"a": ' * 100_000,
+    "time": '{"outputs": {}, "boot": 1}',
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 async def test_a_damaged_memory_counts_against_the_box(
     tree: Tree, board: Board, clock: Monotonic, content: str
 ) -> None:
