@@ -1,7 +1,7 @@
 """A real ``hpbox`` beside a relay board that outlives it: killed, hung, restarted as systemd does it.
 
-The relay closes without a network: a limit of power that was in force when a box ended holds when it is back, and
-a box that measures no power obeys it with the EVU block.
+The relay closes without a network: a limit of power that was in force when a box ended holds when it is back,
+and a box that measures no power obeys it with the EVU block.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_killed_in_the_middle_of_a_block_and_safe_again(world: World) -> None:
-    """kill -9 leaves the pin as it is; what runs after it and the next start bring it back, and it is not closed
-    again, for the pause of its limits holds through the crash."""
+    """kill -9 leaves the pin as it is; what runs after it and the next start bring it back, and it is not
+    closed again, for the pause of its limits holds through the crash."""
     world.limit(1000)
     box = world.start_box()
     assert world.word(PATIENCE) == "READY=1"
@@ -178,7 +178,7 @@ def test_a_hung_event_loop_says_nothing_more_and_who_supervises_makes_safe_and_r
     assert world.word(PATIENCE) == "READY=1"
     world.until("the block", lambda: world.contact)
     world.hang.touch()
-    # As systemd does it: what says nothing for the whole time is killed, then ExecStopPost, then the next start.
+    # As systemd does it: what says nothing for the whole time is killed, then ExecStopPost, the next start.
     while world.word(WATCHDOG) is not None:
         pass
     assert box.poll() is None, "it lives, and does nothing"
