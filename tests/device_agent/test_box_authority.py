@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,19 @@ async def test_without_an_evu_block_sg_ready_blocks(
         await box.until(lambda: box.shown(LIMIT_STATE)[0] == "met")
         clock.now += OVER_FOR_S
         await box.until(lambda: box.shown(SG_READY)[0] == 1)
+
+
+# --- the watchdog -------------------------------------------------------------------------------------
+
+
+async def test_an_output_that_is_stuck_ends_the_words_of_life(tmp_path: Path, monkeypatch: Any) -> None:
+    box = prepared(tmp_path, monkeypatch)
+    async with box.running() as agent:
+        assert agent._switching.alive()
+        process = agent._switching.processes[Reference.parse(EVU)]
+        stuck = asyncio.Event()
+        monkeypatch.setattr(process, "tick", stuck.wait)
+        monkeypatch.setattr("device_agent.switching.ALIVE_WITHIN", 0.3)
+        await box.until(lambda: not agent._switching.alive())
+        monkeypatch.undo()
+        stuck.set()
