@@ -12,7 +12,7 @@
 A direct command of an object that a schedule drives lasts until the schedule's next entry; of another one
 until the longest time of the output is over, or another command. When the hub is lost it ends, or it is held:
 then it is the fail-safe, keeps its place in row 3, and ends with the fail-safe duration at the latest.
-Schedules go on without a hub.
+Schedules go on without a hub. A command whose output failed is over too; a schedule is tried again.
 
 Its rest is what the house has without us: the safe state of a relay, state 2 of SG Ready, the initial value
 of a set point (one without stays as it is). All rows act within the limits of the output
@@ -116,6 +116,10 @@ class Authority:
         self._command = _Command(value, until)
         if self._drive is None and value == self.rest:
             self._command = None
+
+    def failed(self) -> None:
+        """A write failed: the output goes to its safe state, and a command is not tried again by itself."""
+        self._command = None
 
     def drive(self, value: Value | None, schedule: str, until: float | None) -> None:
         """A schedule asks for the value of its next entry, or (None) none runs any longer. Either is the end

@@ -108,6 +108,8 @@ class Switching:
             self._commanded.discard(reference)
         if cause is None:
             authority.commanded(value, process.ends())
+        elif process.fault():
+            authority.failed()
         return cause
 
     def commanded(self, reference: Reference, value: Value, cause: AddCause | None) -> None:
@@ -185,6 +187,8 @@ class Switching:
         may = refusal is None and now >= self._again.get(process.reference, now)
         if may and await process.command(wanted.value) is not None:
             self._again[process.reference] = now + RETRY_S
+            if process.fault():
+                self.authorities[process.reference].failed()
 
     @staticmethod
     def _refusal(process: Process, wanted: Wanted) -> Refusal | None:

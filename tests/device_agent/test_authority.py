@@ -21,6 +21,14 @@ def held(authority: Authority, now: float) -> tuple[object, Holder, float | None
     return wanted.value, wanted.holder, wanted.until
 
 
+def test_a_command_whose_output_failed_is_over_and_a_schedule_is_not() -> None:
+    authority = evu()
+    authority.drive(ON, SCHEDULE, until=900)
+    authority.commanded(OFF, until=None)
+    authority.failed()
+    assert held(authority, 1) == (ON, Holder.SCHEDULE, 900)
+
+
 # --- the table, row by row ----------------------------------------------------------------------------
 
 

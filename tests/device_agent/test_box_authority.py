@@ -12,7 +12,9 @@ from fake_box import EVU, MODE, OUTPUTS, POWER, ROOM, SG_READY, VOLTAGE, Box, pr
 from fake_driver import Monotonic
 
 from device_agent import guarded_relay
+from device_agent.drivers import OutputError
 from device_agent.power_limit import OVER_FOR_S, STOPS_WITHIN_S
+from device_agent.relays import RETRY_S
 from iec61850_model.client import ControlRefused
 from iec61850_model.reference import Reference
 from iec61850_model.server.effects import Drive
@@ -95,6 +97,26 @@ async def test_what_a_limit_forbids_a_schedule_is_done_when_it_is_over(
         clock.now += 1
         await box.until(lambda: box.a.pins["evu"] is True)
         await box.until(lambda: "waits" not in box.shown(HOLDER)[0])
+
+
+async def test_a_command_that_failed_is_not_tried_again_and_a_schedule_is(
+    tmp_path: Path, monkeypatch: Any, clock: Monotonic
+) -> None:
+    box = prepared(tmp_path, monkeypatch)
+    async with box.running():
+        await box.operate(EVU, True)
+        box.a.broken["evu"] = OutputError("bus down")
+        assert await refused(box, EVU, False) is AddCause.BLOCKED_BY_PROCESS
+        await box.until(lambda: box.shown(EVU)[1] == NOT_CONNECTED)
+        box.a.broken.clear()
+        clock.now += RETRY_S
+        await box.until(lambda: box.shown(EVU)[:2] == (False, GOOD))
+        await box.until(lambda: box.shown(HOLDER)[0] == "nobody")
+        box.a.failing_once.add("evu")
+        drive(box, EVU, True)
+        await box.until(lambda: "evu" not in box.a.failing_once)
+        clock.now += 2 * RETRY_S
+        await box.until(lambda: box.shown(EVU)[:2] == (True, GOOD))
 
 
 # --- the local switch ---------------------------------------------------------------------------------
