@@ -31,6 +31,7 @@ from device_agent.local_switch import KEY, LocalSwitch
 from device_agent.lost_hub import HubWatch
 from device_agent.measuring import Measuring
 from device_agent.metrics import METRICS_HOST, Snapshot, registry_of
+from device_agent.obeying import Obeying
 from device_agent.outputs import ledgers, make_processes
 from device_agent.points import bind
 from device_agent.sd_notify import ALIVE, READY, STOPPING, Notifier
@@ -88,9 +89,7 @@ class Agent:
         wired = {bound.reference for bound in points}
         for twice in processes.keys() & wired:
             raise ConfigError(f"points: {twice} is an output: it shows what was switched, not a reading")
-        self._switching, self._limiting = self._make_switching(processes)
-        self._local = LocalSwitch(self.tree, KEY in wired)
-        self._hub = HubWatch(config.lost_hub.timeout, config.lost_hub.fail_safe, monotonic())
+        self._switching, limiting = self._make_switching(processes)
         self._notifier = Notifier()
         self._settings = Settings(config.settings_file)
         self._averages = Averages(self.tree, config.sample_every)
@@ -107,7 +106,10 @@ class Agent:
             self._serving.withdrawn,
             self._serving.link_lost,
         )
-        self._link.on_heartbeat = self._heartbeat
+        hub = HubWatch(config.lost_hub.timeout, config.lost_hub.fail_safe, monotonic())
+        local = LocalSwitch(self.tree, KEY in wired)
+        self._obeying = Obeying(self._switching, hub, local, limiting, self._link.ask_hub)
+        self._link.on_heartbeat = self._obeying.heartbeat
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""
@@ -119,14 +121,15 @@ class Agent:
         self._averages.start(time.monotonic())
         self._averages.follow(time.monotonic)
         self._limits.restore(ledgers(self._switching.processes), monotonic(), moment.now)
+        # A place that cannot be written is told now, not when a client is refused for it.
+        self._limits.keep()
         taken: list[Driver] = []
         try:
             for driver in self._drivers.values():
                 taken.append(driver)
                 await driver.start()
             await self._switching.start()
-            if self._limiting is not None:
-                await self._limiting.start(moment)
+            self._obeying.start(moment)
             self._notifier.say(READY)
             async with asyncio.TaskGroup() as tasks:
                 self._measuring.start(tasks)
@@ -214,35 +217,15 @@ class Agent:
             self._backlog.refresh()
             kept = self._settings.kept and self._buffers.kept and self._limits.kept
             alarm = self._backlog.alarm or not kept
-            warning = not self._hub.there or bool(self._limiting and self._limiting.problem)
-            self._housekeeping.refresh(moment, self._link.online, failing, alarm=alarm, warning=warning)
+            self._housekeeping.refresh(
+                moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning
+            )
             await asyncio.sleep(HOUSEKEEPING)
 
     async def _obey(self) -> None:
-        """Follow the local switch, the hub's heartbeat and the limit of power."""
         while True:
-            moment = self._clock.moment()
-            self._switching.local(self._local.refresh(moment))
-            self._follow_hub()
-            if self._limiting is not None:
-                self._limiting.refresh(moment)
+            await self._obeying.refresh(self._clock.moment())
             await asyncio.sleep(HOUSEKEEPING)
-
-    def _follow_hub(self) -> None:
-        now, before = monotonic(), self._hub.state
-        self._hub.tick(now)
-        if self._hub.ask(now):
-            self._link.ask_hub()
-        if self._hub.state is not before:
-            log.warning("the hub", state=self._hub.state.value)
-        self._switching.hub(self._hub.there)
-
-    def _heartbeat(self) -> None:
-        back = not self._hub.there
-        self._hub.heard(monotonic())
-        if back:
-            log.info("the hub", state=self._hub.state.value)
-        self._switching.hub(there=True)
 
     async def _say_alive(self) -> None:
         """Tell systemd, as often as it wants, that the event loop moves and every output is looked at."""

@@ -115,13 +115,22 @@ class Limiting:
         self._switching = switching
         self._file = file
         self._rule = PowerLimit(most)
+        self._resumed = False
 
-    async def start(self, moment: Moment) -> None:
-        """The node is on; a limit that was in force when the box ended is again."""
+    def start(self, moment: Moment) -> None:
+        """The node is on."""
         self._tree.update(BEHAVIOUR, _ON, GOOD, moment.timestamp)
-        if self._file.power_limit is not None:
-            await self._switching.command(SET_POINT, self._file.power_limit)
-            log.warning("the limit of power from before the restart holds", watts=self._file.power_limit)
+
+    async def resume(self) -> None:
+        """Once the local switch is known: a limit that was in force when the box ended is again, or is ended
+        by the switch."""
+        if self._resumed:
+            return
+        self._resumed = True
+        watts = self._file.power_limit
+        if watts is not None:
+            cause = await self._switching.command(SET_POINT, watts)
+            log.warning("the limit of power from before the restart", watts=watts, holds=cause is None)
 
     def refresh(self, moment: Moment) -> None:
         """Follow limit and measured power."""
@@ -142,6 +151,8 @@ class Limiting:
         return float(value) if usable and isinstance(value, int | float) else None
 
     def _keep(self) -> None:
+        if not self._resumed:
+            return
         wanted = self._switching.authorities[SET_POINT].wanted(monotonic())
         commanded = wanted.holder in (Holder.COMMAND, Holder.FAIL_SAFE) and wanted.value != self._most
         value = wanted.value if commanded else None

@@ -20,6 +20,8 @@ class LocalSwitch:
     def __init__(self, tree: Tree, wired: bool) -> None:
         self._tree = tree
         self.on = wired
+        self.known = not wired
+        """It was read once, or there is none."""
 
     def refresh(self, moment: Moment) -> bool:
         """Look at the switch, show Loc; returns whether it is on."""
@@ -28,7 +30,7 @@ class LocalSwitch:
         except NoSuchNode:
             return self.on
         if quality.validity is Validity.GOOD:
-            self.on = bool(key)
+            self.on, self.known = bool(key), True
         try:
             shown, known, _ = self._tree.read(LOCAL)
         except NoSuchNode:

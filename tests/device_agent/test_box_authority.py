@@ -254,12 +254,19 @@ async def test_a_limit_that_cannot_be_met_is_a_warning_with_its_reason(
         await box.until(lambda: box.shown("LD0/BoxCALH1.GrWrn")[0] is True)
 
 
-async def test_a_limit_survives_a_restart(tmp_path: Path, monkeypatch: Any, clock: Monotonic) -> None:
-    box = prepared(tmp_path, monkeypatch, der=DER)
-    box.a.values["power"] = 900.0
+@pytest.mark.parametrize("switch", [False, True])
+async def test_a_limit_survives_a_restart(
+    tmp_path: Path, monkeypatch: Any, clock: Monotonic, switch: bool
+) -> None:
+    """Also beside a local switch, which counts as turned until it is read."""
+    points = {POWER: "a.power", MODE: "a.mode", VOLTAGE: "b.voltage"} | ({KEY: "a.key"} if switch else {})
+    box = prepared(tmp_path, monkeypatch, der=DER, points=points)
+    box.a.values |= {"power": 900.0, "key": False}
     async with box.running():
+        await box.until(lambda: box.shown(LOCAL)[:2] == (False, GOOD))
         await box.operate(LIMIT, 1000.0)
         file = box.config.limits_file
+        await box.until(lambda: box.shown(LIMIT_HOLDER)[0].startswith("command"))
         await box.until(lambda: file.exists() and '"power_limit": 1000.0' in file.read_text())
     async with box.running():
         await box.until(lambda: box.shown(LIMIT)[:2] == (1000.0, GOOD))
@@ -298,3 +305,17 @@ async def test_an_output_that_is_stuck_ends_the_words_of_life(tmp_path: Path, mo
         await box.until(lambda: not agent._switching.alive())
         monkeypatch.undo()
         stuck.set()
+
+
+# --- where it is kept ---------------------------------------------------------------------------------
+
+
+async def test_a_place_that_cannot_be_written_is_an_alarm_from_the_start(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    box = prepared(tmp_path, monkeypatch)
+    box.config.limits_file.mkdir()
+    async with box.running():
+        await box.until(lambda: box.shown("LD0/BoxCALH1.GrAlm")[0] is True)
+        assert await refused(box, EVU, True) is not None
+        assert box.a.pins["evu"] is False
