@@ -179,13 +179,15 @@ class Switching:
         wanted = self.authorities[process.reference].wanted(now)
         refusal = self._refusal(process, wanted)
         self._holders.show(process.reference, wanted, refusal)
-        if wanted.value is None or process.state() == wanted.value:
+        if wanted.value is None or process.state() == wanted.value or refusal is not None:
+            return
+        if now < self._again.get(process.reference, now):
             return
         if wanted.at_once:
             await process.release()
-            return
-        may = refusal is None and now >= self._again.get(process.reference, now)
-        if may and await process.command(wanted.value) is not None:
+        else:
+            await process.command(wanted.value)
+        if process.state() != wanted.value:
             self._again[process.reference] = now + RETRY_S
             if process.fault():
                 self.authorities[process.reference].failed()
