@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -278,7 +279,7 @@ def test_the_limits_that_the_example_calls_defaults_are_those() -> None:
     sg_ready = dict(outputs["HP/SgrGGIO1.ISCSO1"])
     only = SgReadyOutput.model_validate({"sg_ready": sg_ready["sg_ready"]})
     assert SgReadyOutput.model_validate(sg_ready) == only
-    commented = text[text.index("#lost_hub:") :].split("\n\n")[0].replace("#", "", 3)
+    commented = re.sub("(?m)^#", "", text[text.index("#lost_hub:") :].split("\n\n")[0])
     assert LostHubConfig.model_validate(yaml.safe_load(commented)["lost_hub"]) == LostHubConfig()
 
 
