@@ -34,6 +34,7 @@ from device_agent.metrics import METRICS_HOST, Snapshot, registry_of
 from device_agent.obeying import Obeying
 from device_agent.outputs import ledgers, make_processes
 from device_agent.points import bind
+from device_agent.schedule_file import ScheduleFile, boot_id
 from device_agent.sd_notify import ALIVE, READY, STOPPING, Notifier
 from device_agent.serving import Serving
 from device_agent.settings import Settings
@@ -92,6 +93,7 @@ class Agent:
         self._switching, limiting = self._make_switching(processes)
         self._notifier = Notifier()
         self._settings = Settings(config.settings_file)
+        self._enabled = ScheduleFile(config.schedules_file, lambda: self._settings.kept, boot_id())
         self._averages = Averages(self.tree, config.sample_every)
         self._der = Der(self.tree, config.der)
         self._housekeeping = Housekeeping(self.tree)
@@ -115,7 +117,9 @@ class Agent:
         """Serve until cancelled; relays are in their safe states before and after."""
         self._buffers.forget_others()
         self._settings.restore(self.tree)
+        self._enabled.read()
         moment = self._clock.moment()
+        self._server.schedules.restore(moment)
         self._housekeeping.start(moment)
         self._der.start(moment)
         self._averages.start(time.monotonic())
@@ -193,7 +197,13 @@ class Agent:
             for one in blocks.reports
         )
         try:
-            server = Server(self.tree, replace(blocks, reports=reports), self._buffers.of)
+            server = Server(
+                self.tree,
+                replace(blocks, reports=reports),
+                self._buffers.of,
+                self._enabled,
+                self._config.zone,
+            )
         except ValueError as error:
             raise ConfigError(f"model {self._config.model}: {error}") from None
         for one in filter(is_reserved, reports):
@@ -215,7 +225,8 @@ class Agent:
             self._der.refresh(moment)
             self._averages.refresh(moment, time.monotonic())
             self._backlog.refresh()
-            kept = self._settings.kept and self._buffers.kept and self._limits.kept
+            kept = self._settings.kept and self._enabled.kept_last
+            kept = kept and self._buffers.kept and self._limits.kept
             alarm = self._backlog.alarm or not kept
             self._housekeeping.refresh(
                 moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -102,6 +103,20 @@ Domain = Annotated[str, AfterValidator(_domain)]
 """A domain as servers write it, so that it can be compared with a sender's."""
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no time zone of this system: write one such as Europe/Copenhagen"
+        ) from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+"""A time zone by its name in the tz database."""
+
+
 class BoxConfig(_Section):
     """The whole of box.yaml. Paths are relative to the file."""
 
@@ -116,6 +131,8 @@ class BoxConfig(_Section):
     clock: ClockSource = ClockSource.KERNEL
     sample_every: float = Field(default=1.0, ge=0.2, le=60)
     settings_file: Path = Path("settings.json")
+    schedules_file: Path = Path("schedules.json")
+    time_zone: TimeZone = "UTC"
     limits_file: Path = Path("limits.json")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -138,13 +155,14 @@ class BoxConfig(_Section):
 
     def _resolved(self, path: Path) -> BoxConfig:
         folder = path.absolute().parent
-        names = ("password_file", "model", "ca_file", "settings_file", "limits_file")
+        names = ("password_file", "model", "ca_file", "settings_file", "schedules_file", "limits_file")
         given = {name: getattr(self, name) for name in names}
         update: dict[str, Any] = {name: folder / file for name, file in given.items() if file}
         update["buffer"] = self.buffer.model_copy(update={"file": folder / self.buffer.file})
         found = self.model_copy(update=update)
         for name, file in (
             ("settings_file", found.settings_file),
+            ("schedules_file", found.schedules_file),
             ("limits_file", found.limits_file),
             ("buffer: file", found.buffer.file),
         ):
@@ -159,6 +177,11 @@ class BoxConfig(_Section):
             return round(self.buffer.report_delay * 1000)
         digest = hashlib.sha256(self.jid.encode()).digest()
         return int.from_bytes(digest[:4]) % (int(MAX_REPORT_DELAY * 1000) + 1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the house, for the calendar of schedules."""
+        return ZoneInfo(self.time_zone)
 
     @property
     def collector_domain(self) -> str:

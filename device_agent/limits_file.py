@@ -18,12 +18,12 @@ import structlog
 from device_agent.durable import write_durably
 from device_agent.guarded_relay import monotonic
 from device_agent.limits import Ledger
+from device_agent.schedule_file import boot_id
 
 log = structlog.get_logger()
 
 MAX_FILE = 1_048_576
 """Octets of the file; a box has a few kB."""
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class LimitsFile:
@@ -32,7 +32,7 @@ class LimitsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ledgers: dict[str, Ledger] = {}
-        self._boot = _boot_id()
+        self._boot = boot_id()
         self.power_limit: float | None = None
         """W; None: none was commanded."""
         self.kept = True
@@ -107,10 +107,3 @@ def _finite(number: Any) -> float:
     if type(number) not in (int, float) or not math.isfinite(number):
         raise ValueError(f"{str(number)[:40]} is no number")
     return float(number)
-
-
-def _boot_id() -> str:
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

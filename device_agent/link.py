@@ -22,6 +22,9 @@ ANNOUNCE_AGAIN = 5.0
 asks by itself when it is back."""
 MAX_ANNOUNCE_AGAIN = 60.0
 """Longest time between two attempts, seconds."""
+WITHDRAWN = "~withdrawn"
+"""Resource of the alias by which the hub says that a provider is withdrawn; no provider can have it. Presence
+`unsubscribed` would not do: no server delivers it to an account that never subscribed."""
 
 PING_ID = "is-the-hub-there"
 """Id of the pings; one answer is as good as another. Requests of the channel have ids of their own."""
@@ -134,11 +137,11 @@ class Link:
             elif type_ == "unavailable":
                 # It was away: what its providers did meanwhile nobody has told us.
                 self._on_gone(sender)
-        elif type_ in ("unavailable", "error"):
-            self._on_gone(sender)
-        elif type_ == "unsubscribed" and _domain(sender) == self._hub:
+        elif type_ == "unavailable" and _domain(sender) == self._hub and _resource(sender) == WITHDRAWN:
             # The hub's word that a provider's grant has ended; it speaks in the provider's alias.
             self._on_withdrawn(sender.partition("/")[0])
+        elif type_ in ("unavailable", "error"):
+            self._on_gone(sender)
 
     def _announce(self, to: str) -> None:
         """Directed presence: the hub needs no subscription to know that the box is there."""
@@ -156,6 +159,10 @@ class Link:
         if self._again is not None:
             self._again.cancel()
             self._again = None
+
+
+def _resource(jid: str) -> str:
+    return jid.partition("/")[2]
 
 
 def _domain(jid: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 
+from device_agent.atomic_file import replace_text
 from iec61850_model.mms import xer
 from iec61850_model.mms.pdu import ConfirmedRequest, Data, ObjectName, VariableList, WriteRequest
 from iec61850_model.reference import InvalidReference, Reference
@@ -17,8 +17,8 @@ from iec61850_model.tree import Tree
 
 log = structlog.get_logger()
 
-MAX_FILE = 1_048_576
-"""Octets of the settings file; the settings of a box are a few kB."""
+MAX_FILE = 8 * 1_048_576
+"""Octets of the settings file: all of the 24 schedules of a box, each part by its own name, is 5 MB."""
 
 
 class Settings:
@@ -65,28 +65,13 @@ class Settings:
         self._written |= {str(reference): reference for reference in references}
         nodes = {text: (reference, tree.find(reference)) for text, reference in self._written.items()}
         kept = {text: _xml(reference, node.data()) for text, (reference, node) in nodes.items() if node}
-        temporary = self._path.with_name(f"{self._path.name}.new")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(kept, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            _sync_folder(self._path.parent)
+            replace_text(self._path, json.dumps(kept, indent=1))
         except OSError as error:
             self.kept = False
             log.error("settings could not be written", file=str(self._path), reason=str(error))
         else:
             self.kept = True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the new name of the file may be lost in a power cut, though its content is not."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _xml(reference: Reference, data: Data) -> str:

@@ -129,6 +129,9 @@ class Switching:
         if self._drives.get(effect.reference) == effect:
             return
         self._drives[effect.reference] = effect
+        log.info(
+            "schedule", reference=str(effect.reference), value=effect.value, schedule=effect.schedule or None
+        )
         until = None if effect.until is None else monotonic() + effect.until - self._clock.moment().now
         authority.drive(effect.value, effect.schedule, until)
 

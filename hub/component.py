@@ -58,7 +58,6 @@ class ComponentLink:
         self._host, self._port = address
         self._on_stanza = on_stanza
         self._stream: ComponentStream | None = None
-        self._heard = 0.0
         self._question = error("iq", "alive", domain, domain, Condition.UNDEFINED_CONDITION)
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[], None]] = []
@@ -111,9 +110,8 @@ class ComponentLink:
 
     async def _until_lost(self, stream: ComponentStream) -> str:
         clock = asyncio.get_running_loop().time
-        self._heard = clock()
         while True:
-            silent = clock() - self._heard
+            silent = clock() - stream.heard
             if silent >= SILENT:
                 return f"the server said nothing for {SILENT:.0f} s"
             if silent >= QUIET:
@@ -123,7 +121,6 @@ class ComponentLink:
                 return stream.closed.result()
 
     def _take(self, element: Element) -> None:
-        self._heard = asyncio.get_running_loop().time()
         if element.get("from") != self._domain:
             self._on_stanza(element)
 

@@ -15,7 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from hub.audit.entry import OPERATOR_CHAIN
+from hub.audit.entry import OPERATIONS_CHAIN, OPERATOR_CHAIN
 from hub.gate import BOX_SHARE, OUTSTANDING, PROVIDER_SHARE, Limits
 from hub.limits import Share
 
@@ -84,8 +84,8 @@ def _history_url(text: str, info: ValidationInfo) -> str:
 
 
 def _router_name(name: str) -> str:
-    if name == OPERATOR_CHAIN:
-        raise ValueError(f"{name!r} is the audit chain of the operator's commands: choose another name")
+    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN):
+        raise ValueError(f"{name!r} is the audit chain of another part of the hub: choose another name")
     return name
 
 
@@ -112,6 +112,7 @@ class SecretsSection(_Section):
 
     router: FilePath = Path("secrets/router")
     history: FilePath = Path("secrets/history")
+    operations: FilePath = Path("secrets/operations")
 
 
 class DatabasesSection(_Section):
@@ -136,6 +137,15 @@ class HistorySection(_Section):
     )
     pace: int = Field(default=100, ge=1, le=MAX_COLLECT_PACE, description="boxes set up a second")
     interval: int = Field(default=300, ge=1, le=3600, description="seconds that one sample stands for")
+
+
+class OperationsSection(_Section):
+    """The process that speaks for the hub, component ``ops.<domain>``."""
+
+    component_port: int | None = Field(
+        default=None, ge=1, le=65535, description="where the server takes it; None: as xmpp.component_port"
+    )
+    pace: int = Field(default=50, ge=1, le=MAX_COLLECT_PACE, description="boxes begun with a second")
 
 
 class LimitsSection(_Section):
@@ -174,6 +184,7 @@ class HubConfig(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
+    operations: OperationsSection = OperationsSection()
     limits: LimitsSection = LimitsSection()
     probe: ProbeSection = ProbeSection()
 
@@ -213,6 +224,10 @@ class HubConfig(_Section):
     def history_secret(self) -> str:
         """The secret of the component ``history_domain``. Raises ConfigError if others can read its file."""
         return read_secret(self.secrets.history)
+
+    def operations_secret(self) -> str:
+        """The secret of the component of operations. Raises ConfigError if others can read its file."""
+        return read_secret(self.secrets.operations)
 
     def router_secret(self) -> str:
         """The secret of the component ``domain``. Raises ConfigError if others can read its file."""

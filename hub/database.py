@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -45,9 +45,20 @@ def open_engine(url: str) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_async_engine(url, connect_args={"timeout": CONNECT_TIMEOUT})
     engine = create_async_engine(url)
-    event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
+    _as_ours(engine.sync_engine)
     return engine
+
+
+def open_in_thread(url: str) -> Engine:
+    """The same for an SQLite file, for a thread that may wait for it."""
+    engine = create_engine(make_url(url).set(drivername="sqlite"))
+    _as_ours(engine)
+    return engine
+
+
+def _as_ours(engine: Engine) -> None:
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid
+from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
 from hub.roster import Changes, HeatPump, LinkState, Provider, Roster
 from hub.stanzas import Stanza, stanza
 
@@ -128,6 +128,8 @@ class PresenceBoard:
         provider = self.roster.provider_of_jid(sender.bare)
         if to.local and presence.type != "error":
             return self._about(provider, presence.type, sender, to.local, now)
+        if sender.resource.startswith(RESERVED):
+            return []  # as which alias it comes and goes is for operations to say
         # What is passed on to a session comes from a heat pump's address, and bounces to there.
         return self._provider(provider.id, presence.type, str(sender), now) if provider else []
 

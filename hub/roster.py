@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+_NO_SLOTS: Mapping[int, int] = MappingProxyType({})
 
 
 class Right(enum.StrEnum):
@@ -63,9 +67,20 @@ class Grant:
         return self.valid_from <= now and (self.until is None or now < self.until)
 
 
+class SlotChange(NamedTuple):
+    """The schedules of a heat pump that a grant may use: those whose instance is ``slot`` (0: none now)."""
+
+    grant: int
+    heat_pump: str
+    slot: int
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys)."""
+    """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys).
+
+    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended.
+    """
 
     revision: int
     heat_pumps: tuple[HeatPump, ...] = ()
@@ -74,6 +89,8 @@ class Changes:
     removed_heat_pumps: tuple[str, ...] = ()
     removed_providers: tuple[str, ...] = ()
     removed_grants: tuple[int, ...] = ()
+    slots: tuple[SlotChange, ...] = ()
+    leaving: tuple[HeatPump, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,12 +100,15 @@ class Roster:
     revision: int = 0
     heat_pumps: dict[str, HeatPump] = field(default_factory=dict)
     providers: dict[str, Provider] = field(default_factory=dict)
+    leaving: dict[str, HeatPump] = field(default_factory=dict)
     _by_box: dict[str, str] = field(default_factory=dict)
     _by_jid: dict[str, str] = field(default_factory=dict)
     _grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
     _grant_pairs: dict[int, tuple[str, str]] = field(default_factory=dict)
     _of_provider: dict[str, set[str]] = field(default_factory=dict)
     _of_heat_pump: dict[str, set[str]] = field(default_factory=dict)
+    _leaving_by_box: dict[str, str] = field(default_factory=dict)
+    _slots: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def pairs_of(self, changes: Changes) -> set[tuple[str, str]]:
         """The (provider, heat pump) pairs whose grants these changes touch; ask before applying them."""
@@ -106,6 +126,7 @@ class Roster:
             self._drop_provider(removed)
         for heat_pump in changes.heat_pumps:
             self._drop_heat_pump(heat_pump.id)
+            self.leaving.pop(self._leaving_by_box.pop(heat_pump.box, ""), None)
             self.heat_pumps[heat_pump.id] = heat_pump
             self._by_box[heat_pump.box] = heat_pump.id
         for provider in changes.providers:
@@ -115,12 +136,31 @@ class Roster:
         for grant in changes.grants:
             self._drop_grant(grant.key)
             self._add_grant(grant)
+        for heat_pump in changes.leaving:
+            self.leaving[heat_pump.id] = heat_pump
+            self._leaving_by_box[heat_pump.box] = heat_pump.id
+        for change in changes.slots:
+            self._set_slot(change)
         self.revision = changes.revision
 
     def heat_pump_of_box(self, bare_jid: str) -> HeatPump | None:
         """The heat pump whose box has this bare JID."""
         found = self._by_box.get(bare_jid)
         return self.heat_pumps[found] if found else None
+
+    def box_of(self, heat_pump: str) -> str | None:
+        """The box of a heat pump, also of one that is leaving; None if there is none."""
+        found = self.heat_pumps.get(heat_pump) or self.leaving.get(heat_pump)
+        return found.box if found else None
+
+    def leaving_of_box(self, bare_jid: str) -> HeatPump | None:
+        """The leaving heat pump whose box has this bare JID."""
+        found = self._leaving_by_box.get(bare_jid)
+        return self.leaving[found] if found else None
+
+    def slots(self, heat_pump: str) -> Mapping[int, int]:
+        """By the grant's key, which instance of the schedules of a heat pump is ready for it."""
+        return self._slots.get(heat_pump, _NO_SLOTS)
 
     def provider_of_jid(self, bare_jid: str) -> Provider | None:
         """The provider with this bare JID."""
@@ -159,7 +199,19 @@ class Roster:
         self._of_provider[provider].discard(heat_pump)
         self._of_heat_pump[heat_pump].discard(provider)
 
+    def _set_slot(self, change: SlotChange) -> None:
+        if change.slot:
+            self._slots.setdefault(change.heat_pump, {})[change.grant] = change.slot
+            return
+        there = self._slots.get(change.heat_pump, {})
+        there.pop(change.grant, None)
+        if not there:
+            self._slots.pop(change.heat_pump, None)
+
     def _drop_heat_pump(self, id_: str) -> None:
+        left = self.leaving.pop(id_, None)
+        if left and self._leaving_by_box.get(left.box) == id_:
+            del self._leaving_by_box[left.box]
         dropped = self.heat_pumps.pop(id_, None)
         if dropped and self._by_box.get(dropped.box) == id_:
             del self._by_box[dropped.box]

@@ -37,20 +37,25 @@ class Outcome(enum.StrEnum):
 class Routed(NamedTuple):
     """What to do with a stanza: first write ``audit``, then send ``xml``.
 
-    ``instead`` is sent if the audit cannot be written. The rest is for the log.
+    ``request``: the one that must not be passed on without audit. The rest is for the log.
     """
 
     outcome: Outcome
     xml: str = ""
     audit: AuditEntry | None = None
-    instead: str = ""
+    request: Stanza | None = None
     reason: str = ""
     service: str = ""
     heat_pump: str = ""
     provider: str = ""
 
+    @property
+    def instead(self) -> str:
+        """What is sent if the audit cannot be written."""
+        return self.xml if self.request is None else error_to(self.request, Condition.RESOURCE_CONSTRAINT)
 
-class _Way(NamedTuple):
+
+class Way(NamedTuple):
     """A stanza on its way between a provider's session and a heat pump."""
 
     incoming: Stanza
@@ -61,37 +66,31 @@ class _Way(NamedTuple):
     box: str = ""
 
     def entry(self, kind: AuditKind, judged: Judgement, detail: str) -> AuditEntry:
+        incoming, now, provider, provider_jid, heat_pump, box = self
         return AuditEntry(
-            at=self.now,
-            kind=kind,
-            provider=self.provider,
-            provider_jid=self.provider_jid,
-            heat_pump=self.heat_pump,
-            box=self.box,
-            stanza_id=self.incoming.id,
-            service=judged.service,
-            references=judged.references,
-            detail=detail,
-        )
+            now, kind, provider, provider_jid, heat_pump, box,
+            incoming.id, judged.service, judged.references, detail,
+        )  # fmt: skip
 
-    def forward(self, xml: str, service: str, audit: AuditEntry | None, instead: str) -> Routed:
+    def forward(
+        self, xml: str, service: str, audit: AuditEntry | None = None, request: Stanza | None = None
+    ) -> Routed:
         return Routed(
             Outcome.FORWARDED,
             xml,
             audit,
-            instead,
+            request,
             service=service,
             heat_pump=self.heat_pump,
             provider=self.provider,
         )
 
     def refuse(self, condition: Condition, judged: Judgement, reason: str) -> Routed:
-        xml = _error_to(self.incoming, condition)
+        xml = error_to(self.incoming, condition)
         return Routed(
             Outcome.REFUSED,
             xml,
             self.entry(AuditKind.REFUSAL, judged, f"{condition}: {reason}"),
-            instead=xml,
             reason=reason,
             service=judged.service,
             heat_pump=self.heat_pump,
@@ -108,34 +107,38 @@ class Router:
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
-        sender, to = Jid.parse(incoming.sender), Jid.parse(incoming.to)
-        heat_pump = self.roster.heat_pump_of_box(sender.bare)
+        sender, to = incoming.sender.partition("/"), Jid.parse(incoming.to)
+        heat_pump = self.roster.heat_pump_of_box(sender[0])
         if heat_pump is not None:
-            return self._from_box(incoming, sender, to, heat_pump, now)
+            return self._from_box(incoming, sender[2], to, heat_pump, now)
         if incoming.kind == "message":
-            return self._message_from_provider(incoming, sender, to, now)
+            return self._message_from_provider(incoming, to, now)
         if incoming.type in ANSWERS:
             return Routed(Outcome.DROPPED, reason="an answer nobody asked for")
         if not to.local:
             return _answer_hub(incoming)
-        return self._request(incoming, sender, to, now)
+        return self._request(incoming, to, now)
 
     # --- provider to heat pump --------------------------------------------------------------------
 
-    def _request(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
-        if not any(child.tag.startswith(_IN_NS82) for child in incoming.children):
+    def _request(self, incoming: Stanza, to: Jid, now: float) -> Routed:
+        for child in incoming.children:
+            if child.tag.startswith(_IN_NS82):
+                break
+        else:
             condition = Condition.SERVICE_UNAVAILABLE if incoming.children else Condition.BAD_REQUEST
-            return _refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
-        provider = self.roster.provider_of_jid(sender.bare)
+            return refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
+        bare, _, resource = incoming.sender.partition("/")
+        provider = self.roster.provider_of_jid(bare)
         provider_id = provider.id if provider else ""
         grants = self.roster.grants(provider_id, to.local, now)
         box = self.roster.heat_pumps[to.local].box if grants else ""
-        way = _Way(incoming, now, provider_id, incoming.sender, to.local, box)
+        way = Way(incoming, now, provider_id, incoming.sender, to.local, box)
         try:
-            payload = _request_in(incoming)
+            payload = request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
-        judged = judge(payload.pdu, grants, now)
+        judged = judge(payload.pdu, grants, now, self.roster.slots(to.local))
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
@@ -144,61 +147,62 @@ class Router:
             "iq",
             incoming.type,
             incoming.id,
-            self.addresses.alias(provider_id, sender.resource),
+            self.addresses.alias(provider_id, resource),
             self.addresses.box(box),
             xer.encode_payload(payload),
         )
         if not judged.steers:
-            return way.forward(xml, judged.service, None, "")
+            return way.forward(xml, judged.service)
         audit = way.entry(AuditKind.REQUEST, judged, judged.detail)
-        return way.forward(xml, judged.service, audit, _error_to(incoming, Condition.RESOURCE_CONSTRAINT))
+        return way.forward(xml, judged.service, audit, incoming)
 
-    def _message_from_provider(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
+    def _message_from_provider(self, incoming: Stanza, to: Jid, now: float) -> Routed:
         """Only the bounce of a report goes to a box; everything else has no place here yet."""
         if incoming.type != "error":
-            return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
-        provider = self.roster.provider_of_jid(sender.bare)
+            return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
+        bare, _, resource = incoming.sender.partition("/")
+        provider = self.roster.provider_of_jid(bare)
         granted = provider is not None and self.roster.grants(provider.id, to.local, now)
         if provider is None or not granted or to.resource != HEAT_PUMP_RESOURCE:
             return Routed(Outcome.DROPPED, reason="a bounce without a grant")
         box = self.addresses.box(self.roster.heat_pumps[to.local].box)
-        alias = self.addresses.alias(provider.id, sender.resource)
+        alias = self.addresses.alias(provider.id, resource)
         xml = error("message", incoming.id, alias, box, incoming.error_condition)
-        way = _Way(incoming, now, provider.id, incoming.sender, to.local)
-        return way.forward(xml, "bounce", None, "")
+        way = Way(incoming, now, provider.id, incoming.sender, to.local)
+        return way.forward(xml, "bounce")
 
     # --- box to provider --------------------------------------------------------------------------
 
-    def _from_box(self, incoming: Stanza, sender: Jid, to: Jid, heat_pump: HeatPump, now: float) -> Routed:
+    def _from_box(self, incoming: Stanza, resource: str, to: Jid, heat_pump: HeatPump, now: float) -> Routed:
         answers = incoming.kind == "iq" and incoming.type in ANSWERS
         reports = incoming.kind == "message" and incoming.type in ("", "normal", "error")
-        if not (answers or reports) or sender.resource != HEAT_PUMP_RESOURCE or not to.local:
-            return _refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
+        if not (answers or reports) or resource != HEAT_PUMP_RESOURCE or not to.local:
+            return refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
         provider = self.roster.providers.get(to.local)
         if provider is None:
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "there is no such provider")
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, "there is no such provider")
         target = full(provider.jid, to.resource)
         public = self.addresses.heat_pump(heat_pump.id)
-        way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
-        said = _said(incoming)
+        way = Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
+        said = said_in(incoming)
         heard = Judgement(True, said.saying.service, said.saying.references)
         grants = self.roster.grants(provider.id, heat_pump.id, now)
         if not grants:
             if answers and said.result:
                 ended = way.entry(AuditKind.RESULT, heard, f"{said.result}; {_ENDED}")
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
         need = said.saying.need
-        if need is not None and not permitted(need, grants, now):
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
+        if need is not None and not permitted(need, grants, now, self.roster.slots(heat_pump.id)):
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
         if said.condition is None:
             xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, said.inner)
         elif answers or incoming.type == "error":
             xml = error(incoming.kind, incoming.id, public, target, said.condition)
         else:
-            return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
+            return refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
-        return way.forward(xml, "", audit, xml)
+        return way.forward(xml, "", audit)
 
 
 _UNREADABLE = Judgement(False, "")
@@ -212,7 +216,7 @@ def _payload_in(incoming: Stanza) -> Payload:
     return xer.decode_payload(incoming.children[0], strict=True)
 
 
-def _request_in(incoming: Stanza) -> Payload:
+def request_in(incoming: Stanza) -> Payload:
     """The request an iq carries; raises MalformedPdu."""
     if incoming.type not in ("get", "set") or not incoming.id:
         raise xer.MalformedPdu("an iq get or set with an id is wanted")
@@ -222,7 +226,7 @@ def _request_in(incoming: Stanza) -> Payload:
     return payload
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
     """What a box says: the PDU written anew and what of it matters, or the condition if it is no PDU."""
 
     inner: str = ""
@@ -235,17 +239,17 @@ class _Said(NamedTuple):
         return self.saying.result if self.condition is None else self.condition
 
 
-def _said(incoming: Stanza) -> _Said:
+def said_in(incoming: Stanza) -> Said:
     if incoming.type == "error":
-        return _Said(condition=incoming.error_condition)
+        return Said(condition=incoming.error_condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
         payload = _payload_in(incoming)
         if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        return _Said(xer.encode_payload(payload), saying(payload.pdu))
+        return Said(xer.encode_payload(payload), saying(payload.pdu))
     except xer.CodecError:
-        return _Said(condition=Condition.INTERNAL_SERVER_ERROR)
+        return Said(condition=Condition.INTERNAL_SERVER_ERROR)
 
 
 def _answer_hub(incoming: Stanza) -> Routed:
@@ -254,15 +258,15 @@ def _answer_hub(incoming: Stanza) -> Routed:
         namespace, _, name = incoming.children[0].tag.rpartition("}")
         if (namespace, name) == ("{" + PING_NS, "ping"):
             return Routed(Outcome.ANSWERED, stanza("iq", "result", incoming.id, incoming.to, incoming.sender))
-    return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "the hub's own address offers no such service")
+    return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "the hub's own address offers no such service")
 
 
-def _refuse(incoming: Stanza, condition: Condition, reason: str) -> Routed:
+def refuse(incoming: Stanza, condition: Condition, reason: str) -> Routed:
     """An error back to the sender; an answer is never answered (RFC 6120, 8.3.1)."""
     if incoming.type in ANSWERS or not incoming.sender:
         return Routed(Outcome.DROPPED, reason=reason)
-    return Routed(Outcome.REFUSED, _error_to(incoming, condition), reason=reason)
+    return Routed(Outcome.REFUSED, error_to(incoming, condition), reason=reason)
 
 
-def _error_to(incoming: Stanza, condition: Condition) -> str:
+def error_to(incoming: Stanza, condition: Condition) -> str:
     return error(incoming.kind, incoming.id, incoming.to, incoming.sender, condition)

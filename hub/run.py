@@ -18,12 +18,12 @@ from hub.config import HubConfig
 from hub.garbage import long_lived
 from hub.gate import Gate, Verdict
 from hub.metrics import Counts, Snapshot
+from hub.ops_way import RouterWithOperations
 from hub.pacing import Pacer
 from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
 from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster
-from hub.router import Router
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
 
@@ -51,9 +51,9 @@ class RouterProcess:
         self._roster = Roster()
         addresses = Addresses(config.domain)
         self._board = PresenceBoard(addresses, self._roster)
-        self._gate = Gate(config.limits.limits(), self._roster)
+        self._gate = Gate(config.limits.limits(), self._roster, addresses.operations)
         self._counts = Counts()
-        router = Router(addresses, self._roster)
+        self._router = router = RouterWithOperations(addresses, self._roster)
         self._traffic = Traffic(
             router, self._gate, audit, self._counts, self._send, lambda: not self._blind(time.time())
         )
@@ -111,7 +111,7 @@ class RouterProcess:
         if verdict is not Verdict.PASS:
             self._traffic.over_limit(verdict, stanza)
             return
-        if stanza.kind == "presence":
+        if stanza.kind == "presence" and not self._router.of_operations(stanza):
             if not self._stopped:
                 self._counts.stanzas["presence", "taken"] += 1
                 self._perform(self._board.handle(stanza, now))

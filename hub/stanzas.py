@@ -79,15 +79,9 @@ class Stanza(NamedTuple):
     @classmethod
     def of(cls, element: Element) -> Stanza:
         """Read the envelope of a stanza element."""
-        attributes = element.attrib
-        return cls(
-            kind=element.tag.rpartition("}")[2],
-            type=attributes.get("type", ""),
-            id=attributes.get("id", ""),
-            sender=attributes.get("from", ""),
-            to=attributes.get("to", ""),
-            children=tuple(element),
-        )
+        get = element.attrib.get
+        kind = element.tag.rpartition("}")[2]
+        return cls(kind, get("type", ""), get("id", ""), get("from", ""), get("to", ""), tuple(element))
 
     @property
     def error_condition(self) -> Condition:

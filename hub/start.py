@@ -13,18 +13,20 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from hub import logs
-from hub.audit import AuditLog
+from hub.audit import OPERATIONS_CHAIN, AuditLog
 from hub.config import HubConfig
 from hub.history.collector import CollectorProcess
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
+from hub.operations.metrics import OperationsMetrics
+from hub.operations.process import OperationsProcess
 from hub.probe import Probe
 from hub.registry import Registry
 from hub.run import RouterProcess
 
 log = structlog.get_logger()
 
-ROUTER, COLLECTOR = "router", "collector"
+ROUTER, COLLECTOR, OPERATIONS = "router", "collector", "ops"
 
 
 class Part(Protocol):
@@ -44,7 +46,7 @@ class Part(Protocol):
 
 
 async def run(config: HubConfig, wanted: Collection[str]) -> None:
-    """Run the parts ``wanted`` (ROUTER, COLLECTOR) until SIGTERM or SIGINT; if one fails, all end."""
+    """Run the parts ``wanted`` (see ``hub.cli.run``) until SIGTERM or SIGINT; if one fails, all end."""
     logs.configure(config.log_level)
     async with AsyncExitStack() as opened:
         registry = await Registry.open(config.databases.registry)
@@ -61,6 +63,12 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             collector = CollectorProcess(config, registry)
             parts.append(collector)
             metrics.append(HistoryMetrics(collector.snapshot))
+        if OPERATIONS in wanted:
+            own_audit = await AuditLog.open(config.databases.audit, OPERATIONS_CHAIN)
+            opened.push_async_callback(own_audit.close)
+            operations = OperationsProcess(config, registry, own_audit)
+            parts.append(operations)
+            metrics.append(OperationsMetrics(operations.snapshot))
         async with _probe(config, parts, registry_of(*metrics)):
             await _until_signalled(_all(parts))
     log.info("hub has stopped")

@@ -64,6 +64,7 @@ class Traffic:
         self._refusals = RefusalCounter()
         self._held: dict[tuple[str, str], deque[_Held]] = {}
         self._in_hand: set[_Held] = set()
+        self._tells_all = log.is_enabled_for(logging.DEBUG)
 
     def __len__(self) -> int:
         return len(self._in_hand)
@@ -78,10 +79,10 @@ class Traffic:
         if routed.outcome is Outcome.FORWARDED and not self._counted(routed, stanza, now):
             return
         self._counts.stanzas[stanza.kind, routed.outcome] += 1
-        if routed.outcome is Outcome.REFUSED or log.is_enabled_for(logging.DEBUG):
+        if self._tells_all or routed.outcome is Outcome.REFUSED:
             _log(routed, stanza)
         pair = (stanza.sender, stanza.to)
-        entries = self._entries(routed, now)
+        entries = self._entries(routed.audit, now) if routed.audit else ()
         if not entries and pair not in self._held:
             self._send(routed.xml)
             return
@@ -127,17 +128,16 @@ class Traffic:
                 return False
         return True
 
-    def _entries(self, routed: Routed, now: float) -> tuple[AuditEntry, ...]:
-        if routed.audit is None:
-            return ()
-        if routed.audit.kind is AuditKind.REFUSAL:
-            return self._refusals.refused(routed.audit, now)
-        return (routed.audit,)
+    def _entries(self, audit: AuditEntry, now: float) -> tuple[AuditEntry, ...]:
+        return self._refusals.refused(audit, now) if audit.kind is AuditKind.REFUSAL else (audit,)
 
     def _hold(self, held: _Held, pair: tuple[str, str], entries: Iterable[AuditEntry]) -> None:
         """Audit first; and never overtake an earlier stanza of the same pair (RFC 6120, 10.1)."""
         self._in_hand.add(held)
-        self._held.setdefault(pair, deque()).append(held)
+        queue = self._held.get(pair)
+        if queue is None:
+            queue = self._held[pair] = deque()
+        queue.append(held)
         for entry in entries:
             self._audit.put(entry, partial(self._audited, held, pair, entry))
 

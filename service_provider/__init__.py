@@ -18,13 +18,21 @@ from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.values import FunctionalConstraint, OptFlds, Quality, Trigger
 from service_provider.addresses import InvalidHeatPumpId
 from service_provider.data_sets import ConfiguredDataSet, DataSetReading
-from service_provider.errors import CannotConnect, HeatPumpOffline, HubRefused, NoSuchHeatPump, NotAllowed
+from service_provider.errors import (
+    CannotConnect,
+    HeatPumpOffline,
+    HubRefused,
+    NoSuchHeatPump,
+    NotAllowed,
+    ScheduleNotEnabled,
+)
 from service_provider.logs import LoggedEntry
 from service_provider.presence import Presence, PresenceChange
 from service_provider.provider import ServiceProvider
 from service_provider.reading import Reading
 from service_provider.report_blocks import NoFreeBlock, NoSuchDataSet
 from service_provider.reports import HeatPumpReport, ReportEntry
+from service_provider.schedules import Repeat, ScheduledObject, SchedulePlan, ShownSchedule, plan_from_csv
 from service_provider.subscriptions import BlockInUse
 from service_provider.tree import Branch, Kind
 
@@ -63,9 +71,15 @@ __all__ = [
     "Reading",
     "Reference",
     "Rejected",
+    "Repeat",
     "ReportEntry",
+    "ScheduleNotEnabled",
+    "SchedulePlan",
+    "ScheduledObject",
     "ServiceErrorReceived",
     "ServiceProvider",
+    "ShownSchedule",
     "Trigger",
     "UnusableValue",
+    "plan_from_csv",
 ]

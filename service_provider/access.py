@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Unpack, overload
 
@@ -13,7 +14,6 @@ from iec61850_model.client import (
     Association,
     Client,
     ClientError,
-    Operation,
     Transport,
     UnusableValue,
     part,
@@ -34,13 +34,13 @@ from service_provider.report_blocks import HOME
 from service_provider.report_source import wanted_reports
 from service_provider.report_text import block_reference
 from service_provider.reports import HeatPumpReport
+from service_provider.schedules import Schedules
+from service_provider.steering import Steering, Wish
 from service_provider.subscriptions import Subscriptions
 from service_provider.text import meant
 from service_provider.tree import Branch
 
 FC = FunctionalConstraint
-CTL_NUM_MODULUS = 256
-"""ctlNum is an INT8U (7-2 clause 20)."""
 
 
 class HeatPumpAccess:
@@ -61,7 +61,9 @@ class HeatPumpAccess:
         self._subscriptions = Subscriptions(self._client, self._reports, self._reader)
         self.data_sets = DataSets(self._client, self._reader, self._peer)
         self.logs = Logs(self._client, self._reader, self._peer)
-        self._ctl_nums: dict[tuple[str, Reference], int] = {}
+        self._steering = Steering(self._client, self._subscriptions.associations)
+        self.schedules = Schedules(self._client, self._peer, self.operate)
+        """Set, look at, enable, disable and clear schedules."""
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -142,27 +144,55 @@ class HeatPumpAccess:
         *,
         at: datetime | None = None,
         test: bool = False,
+        wait: bool = False,
     ) -> None:
         """Operate a control at once, or ``at`` a time that the device then keeps by itself.
 
-        Returns when the device accepted it. ``value``: bool, int or float, or a text as people write it.
-        Raises ControlRefused with the AddCause, UnusableValue, ValueError for a time without zone.
+        An object that has to be selected is selected. Returns when it is done; ``at`` a time when the device
+        accepted it, or with ``wait`` when it was carried out. ``value``: bool, int or float, or a text as
+        people write it. Raises ControlRefused with the AddCause, UnusableValue, ValueError for a time without
+        zone.
         """
+        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        wish = await self._wish(peer, target, value, at, test)
+        await self._steering.operate(peer.address, target, replace(wish, wait=wait))
+
+    async def select(
+        self,
+        heatpump: str,
+        reference: str,
+        value: object,
+        *,
+        at: datetime | None = None,
+        test: bool = False,
+    ) -> bool:
+        """Select a control, so that nobody else can operate it until you ``operate`` it just so, ``cancel``,
+        or its sboTimeout is over. Not needed: ``operate`` selects by itself.
+
+        False: this control is not selected before it is operated. The selection belongs to the association
+        (``associate``, ``release``). Raises as ``operate`` does.
+        """
+        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        return await self._steering.select(
+            peer.address, target, await self._wish(peer, target, value, at, test)
+        )
+
+    async def cancel(self, heatpump: str, reference: str) -> None:
+        """Take back what you have selected, or commanded for later, in this session or another.
+
+        Raises ControlRefused (Object-not-selected) if there is nothing of yours, NoSuchObject.
+        """
+        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        await self._steering.cancel(peer.address, target)
+
+    async def _wish(
+        self, peer: Peer, target: Reference, value: object, at: datetime | None, test: bool
+    ) -> Wish:
         if at is not None and at.tzinfo is None:
             raise ValueError("give a time with its zone, e.g. datetime.now(UTC) + timedelta(minutes=5)")
-        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
         definition = await self._client.definition(peer.address, target.ld, target.ln)
         described = definition.find(FC.CO, (*target.path, "Oper", "ctlVal"))
-        key = (peer.heatpump, target)
-        number = self._ctl_nums[key] = (self._ctl_nums.get(key, 0) + 1) % CTL_NUM_MODULUS
-        operation = Operation(
-            meant(value, described, target),
-            time.time(),
-            number,
-            at=None if at is None else at.timestamp(),
-            test=test,
-        )
-        await self._client.operate(peer.address, target, operation)
+        return Wish(meant(value, described, target), at, test)
 
     # --- reports ------------------------------------------------------------------------------------
 

@@ -25,6 +25,14 @@ class NotAllowed(ClientError):
     """Your grant for this heat pump does not cover the request."""
 
 
+class ScheduleNotEnabled(ClientError):
+    """The heat pump does not enable the schedule; ``reason`` is its SchdEnaErr in words (7-4)."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class HeatPumpOffline(NoAnswer):
     """The heat pump cannot be reached now."""
 

@@ -148,6 +148,7 @@ class ServiceProvider(HeatPumpAccess):
     def _on_offline(self, reason: str) -> None:
         self._board.unknown(datetime.now(UTC))
         self._subscriptions.all_lost(f"our own link was lost: {reason}")
+        self._steering.all_gone(f"our own link was lost: {reason}")
 
     def _on_presence(self, sender: str, type_: str) -> None:
         if sender == self._hub and type_ in ("unavailable", "error"):
@@ -161,6 +162,7 @@ class ServiceProvider(HeatPumpAccess):
             self._client.peer_gone(sender)
             self._reader.forget(heatpump)
             self._subscriptions.lost(sender, f"{heatpump} is offline")
+            self._steering.gone(sender, f"{heatpump} is offline")
         state = Presence.ONLINE if online else Presence.OFFLINE
         if self._board.note(heatpump, state, datetime.now(UTC)) and online:
             self._subscriptions.back(sender)

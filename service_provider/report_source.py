@@ -23,8 +23,8 @@ from service_provider.reports import HeatPumpReport, Shaper, entry_datetime
 MAX_BEHIND = 1000
 """Reports a slow listener may be behind; then the oldest go, and what they told is asked for again."""
 KEEPALIVE = 120.0
-"""Seconds after which the block is looked at again: that keeps the association, whose lease is 300 s, and
-finds out whether the block is still enabled."""
+"""Seconds without a report after which the block is looked at again: that keeps the association, whose lease
+is 11 min, and finds out whether the block is still enabled. A report does both."""
 RESERVATION = 300
 """Seconds for which a BRCB stays ours after the link is lost (ResvTms)."""
 GOODBYE = 5.0
@@ -139,6 +139,7 @@ class Source:
         if address != self.peer.address or report.rpt_id not in self._names:
             return False
         self._waiting.append(report)
+        self._checked = asyncio.get_running_loop().time()
         self._news.set()
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 
 from iec61850_model.client import UnusableValue
 from iec61850_model.mms.pdu import Primitive, Structure, TypeDescription
@@ -11,6 +12,7 @@ from iec61850_model.reference import Reference
 from iec61850_model.units import enumeration
 
 _BOOLEANS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _FROM_NOW = re.compile(r"([+-]\d{1,6}(?:\.\d{1,3})?)(s|m|min|h|d)?", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, None: 1}
 
@@ -80,14 +82,47 @@ def _number(word: str) -> float:
 def time_from_text(text: str, now: datetime) -> datetime:
     """A time: ``+5s``, ``+10min``, ``-2h``, ``-1d`` from now, or ISO 8601 (local time if it names no zone).
 
-    Raises UnusableValue.
+    Raises UnusableValue, also for a local time that the clock passes twice or not at all.
     """
     from_now = _FROM_NOW.fullmatch(text)
     try:
         if from_now is not None:
             return now + timedelta(seconds=float(from_now[1]) * _SECONDS[from_now[2]])
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return _utc(datetime.fromisoformat(text))
+    except UnusableValue:
+        raise
     except (ValueError, OverflowError):
         raise UnusableValue(
             f"{text[:40]!r} is not a time: write +5s, +10min, -2h, -1d or 2026-11-23T04:45:00Z"
         ) from None
+
+
+def coming_time_from_text(text: str, now: datetime) -> datetime:
+    """As ``time_from_text``, and ``17:30`` is the next moment at which it is that in local time."""
+    daily = _OF_DAY.fullmatch(text)
+    return time_from_text(text, now) if daily is None else _next(int(daily[1]), int(daily[2]), now)
+
+
+def _next(hour: int, minute: int, now: datetime) -> datetime:
+    """The next moment at which it is this local time."""
+    local = now.astimezone()
+    for day in (local.date(), local.date() + timedelta(days=1)):
+        at = _utc(datetime.combine(day, clock_time(hour, minute)))
+        if at > now:
+            return at
+    raise UnusableValue(f"{hour:02d}:{minute:02d} does not come within a day")
+
+
+def _utc(time: datetime) -> datetime:
+    """UTC of a time; a local one has to be meant clearly."""
+    if time.tzinfo is not None:
+        return time.astimezone(UTC)
+    first, second = time.replace(fold=0).astimezone(UTC), time.replace(fold=1).astimezone(UTC)
+    if first != second:
+        exists = first.astimezone().replace(tzinfo=None) == time
+        happens = "comes twice" if exists else "does not exist"
+        raise UnusableValue(
+            f"{time:%Y-%m-%d %H:%M} {happens}, for the clocks are changed: name the zone, "
+            f"e.g. {time:%Y-%m-%dT%H:%M}+01:00"
+        )
+    return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_TEXT = 500
 """Characters kept of each text: addresses are shorter, and what a stranger sends must not fill the disk."""
@@ -16,6 +16,8 @@ CUT = "…"
 
 OPERATOR_CHAIN = "operator"
 """The chain of the operator's commands; no router may have this name."""
+OPERATIONS_CHAIN = "ops"
+"""The chain of what operations does of its own; no router may have this name either."""
 FIRST_PREVIOUS = "0" * 64
 """What stands for the hash before the first row of a chain."""
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -30,8 +32,7 @@ class AuditKind(enum.StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """One thing that happened at ``at`` (seconds since 1970 UTC).
 
     ``detail`` is short: a reason of refusal, a result, an AddCause, the control value and operTm of an
@@ -61,19 +62,14 @@ COLUMNS = (
 
 def stored_values(entry: AuditEntry) -> tuple[float | str, ...]:
     """What COLUMNS hold of the entry: references parted by spaces, longer texts cut."""
-    return (
-        entry.at,
-        entry.kind.value,
-        _cut(entry.provider),
-        _cut(entry.provider_jid),
-        _cut(entry.heat_pump),
-        _cut(entry.box),
-        _cut(entry.stanza_id),
-        _cut(entry.service),
-        _cut(" ".join(entry.references), MAX_REFERENCES_TEXT),
-        _cut(entry.detail),
-        _cut(entry.actor),
-    )
+    at, kind, provider, jid, heat_pump, box, stanza_id, service, references, detail, actor = entry
+    listed = " ".join(references)
+    if sum(map(len, (provider, jid, heat_pump, box, stanza_id, service, listed, detail, actor))) <= MAX_TEXT:
+        return (
+            at, kind.value, provider, jid, heat_pump, box, stanza_id, service, listed, detail, actor,
+        )  # fmt: skip
+    before, after = (provider, jid, heat_pump, box, stanza_id, service), (detail, actor)
+    return (at, kind.value, *map(_cut, before), _cut(listed, MAX_REFERENCES_TEXT), *map(_cut, after))
 
 
 def row_hash(previous_hash: str, chain: str, seq: int, values: tuple[float | str, ...]) -> str:

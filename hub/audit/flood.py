@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hub.audit.entry import AuditEntry
 
@@ -73,8 +73,7 @@ def _sender(entry: AuditEntry) -> str:
 
 
 def _summary(first: AuditEntry, sender: str, more: int, now: float) -> AuditEntry:
-    return replace(
-        first,
+    return first._replace(
         at=now,
         provider="" if sender == FURTHER_SENDERS else first.provider,
         provider_jid=sender,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, Engine, select
 
 from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, AuditEntry, row_hash, stored_values
 from hub.audit.models import EntryRow
-from hub.database import Schema, open_engine
+from hub.database import Schema, open_engine, open_in_thread
 
 AUDIT_SCHEMA = Schema("audit", "hub.audit:migrations")
 
@@ -21,6 +21,11 @@ MAX_WAITING = 10_000
 """Entries not yet committed: some seconds of a full router; beyond, what cannot be audited is refused."""
 MAX_BATCH = 1_000
 """Entries of one commit: others' turn at the database comes at least every some ten milliseconds."""
+CROWD = 8
+"""Entries of a commit from which on more are waited for before the next one: a commit costs as much as a
+hundred entries. Who is nearly alone never waits."""
+GATHERING = 0.02
+"""Seconds of that wait."""
 ROWS_AT_ONCE = 500
 """Entries of one INSERT: the database's thread and the router's wait for each other's turn at the interpreter
 with each statement. SQLite takes 32,000 values in one."""
@@ -64,11 +69,16 @@ class _Queue:
 
 
 class AuditLog:
-    """The audit of one process, which writes one hash chain. Make it with ``open``, end it with ``close``."""
+    """The audit of one process, which writes one hash chain. Make it with ``open``, end it with ``close``.
 
-    def __init__(self, engine: AsyncEngine, chain: str) -> None:
+    A commit is one visit to a thread of its own: through an asyncio engine it is a dozen, and with each one
+    the thread waits for its turn at the interpreter, which a full router gives up every 5 ms.
+    """
+
+    def __init__(self, engine: Engine, chain: str) -> None:
         self._engine = engine
         self._chain = chain
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"audit {chain}")
         self._queue = _Queue()
         self._closed = False
         self._writer = asyncio.create_task(self._write_all(), name=f"audit {chain}")
@@ -82,10 +92,9 @@ class AuditLog:
         engine = open_engine(url)
         try:
             await AUDIT_SCHEMA.check(engine)
-        except BaseException:
+        finally:
             await engine.dispose()
-            raise
-        return cls(engine, chain)
+        return cls(open_in_thread(url), chain)
 
     async def append(self, entry: AuditEntry) -> None:
         """Return when the entry is on the disk; entries are chained in the order of these calls.
@@ -124,7 +133,8 @@ class AuditLog:
         self._closed = True
         self._queue.filled.set()
         await self._writer
-        await self._engine.dispose()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown()
 
     async def _write_all(self) -> None:
         queue = self._queue
@@ -136,19 +146,25 @@ class AuditLog:
                 queue.in_hand = len(batch)
                 await self._write(batch)
                 queue.in_hand = 0
+                if CROWD <= len(batch) < MAX_BATCH and not self._closed:
+                    await asyncio.sleep(GATHERING)
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         failure: AuditError | None = None
+        entries = [waiting.entry for waiting in batch]
         try:
-            async with self._engine.begin() as connection:
-                await self._insert(connection, [waiting.entry for waiting in batch])
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
         except Exception as error:  # whatever stops one commit must reach who waits, and not the next commit
             failure = AuditError(f"the audit could not be written: {error}")
         for waiting in batch:
             waiting.written(failure)
 
-    async def _insert(self, connection: AsyncConnection, entries: Sequence[AuditEntry]) -> None:
-        last = await connection.execute(
+    def _commit(self, entries: Sequence[AuditEntry]) -> None:
+        with self._engine.begin() as connection:
+            self._insert(connection, entries)
+
+    def _insert(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
+        last = connection.execute(
             select(EntryRow.seq, EntryRow.hash)
             .where(EntryRow.chain == self._chain)
             .order_by(EntryRow.seq.desc())
@@ -165,4 +181,4 @@ class AuditLog:
                 digest = row_hash(previous, self._chain, seq, values)
                 row += (previous, self._chain, seq, *values, digest)
                 previous = digest
-            await connection.exec_driver_sql(_INSERT + ", ".join([_PLACES] * len(part)), tuple(row))
+            connection.exec_driver_sql(_INSERT + ", ".join([_PLACES] * len(part)), tuple(row))

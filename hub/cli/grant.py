@@ -10,9 +10,18 @@ from sqlalchemy.orm import Session
 
 from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import change, config_option, json_option, now, operator, read
-from hub.cli.output import show_json, show_table
+from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
-from hub.registry import GrantRecord, NewGrant, add_grant, list_grants, revoke_grant, revoke_grants_between
+from hub.registry import (
+    GrantRecord,
+    NewGrant,
+    add_grant,
+    get_grant,
+    list_grants,
+    revoke_grant,
+    revoke_grants_between,
+)
+from hub.registry.steering import FIRST_PRIORITY, PRIORITIES, PRIORITY_STEP
 from hub.roster import Right
 
 NONE_YET = "No grants. Give one: hphub grant add PROVIDER HEATPUMP --right read --until 30d"
@@ -39,6 +48,11 @@ def grant_commands() -> None:
     "--from", "valid_from", type=When(1), help="When it begins, e.g. 2027-01-01 or 12h.  [default: now]"
 )
 @click.option("--until", type=When(1), help="When it ends, e.g. 2027-12-31T18:00 or 30d.  [default: never]")
+@click.option(
+    "--priority", type=click.IntRange(PRIORITIES[0], PRIORITIES[-1]),
+    help=f"Of its schedules, the higher one wins.  [default: {FIRST_PRIORITY} for the first on a heat pump,"
+    f" {PRIORITY_STEP} less for each further one]",
+)  # fmt: skip
 @click.option("--purpose", default="", help="What for, e.g. 'load shifting'.")
 @click.option("--ground", default="", help="On what ground, e.g. 'consent of the owner, 2026-11-02'.")
 @json_option
@@ -46,8 +60,12 @@ def grant_commands() -> None:
 def add(as_json: bool, **given: Any) -> None:
     """Give PROVIDER rights on HEATPUMP. In force when the command returns.
 
+    With the right schedule the provider gets one of four schedules of everything the heat pump can be
+    scheduled for, SCH/EvuFSCH2 and the like. He can use it as soon as the box has taken its priority.
+
     \b
     Examples:
+      hphub grant add agg hp0001 --right read --right schedule --priority 60 --until 30d
       hphub grant add agg hp0001 --right read --until 30d
       hphub grant add agg hp0001 --right control --scope 'HP/RlyGGIO1.*' --until 2027-03-01
     """
@@ -61,6 +79,7 @@ def add(as_json: bool, **given: Any) -> None:
         until=given["until"],
         purpose=given["purpose"],
         ground=given["ground"],
+        priority=given["priority"],
     )
     at = now()
     record = change(add_grant, lambda record: _entry("grant add", record), new, now=at)
@@ -69,6 +88,13 @@ def add(as_json: bool, **given: Any) -> None:
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
     click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.heat_pump}, {end}.")
+    for one in record.steering:
+        if one.slot is not None:
+            click.echo(
+                f"Its schedules on {one.heat_pump} are those of slot {one.slot} (SCH/*FSCH{one.slot}),"
+                f" priority {one.priority}: ready when the box has confirmed, see"
+                f" `hphub grant show {record.key}`."
+            )
 
 
 @grant_commands.command("list")
@@ -90,6 +116,53 @@ def list_(provider: str | None, heatpump: str | None, ended: bool, as_json: bool
         show_json([grant_json(record, at) for record in found])
         return
     show_grants(found, at, empty=NONE_YET if ended else NONE_LEFT)
+
+
+@grant_commands.command("show")
+@click.argument("key", type=int)
+@json_option
+@config_option
+def show(key: int, as_json: bool) -> None:
+    """Show one grant by its key, and what of it is to be done in boxes.
+
+    A slot is pending until the box has taken its priority; when the grant has ended it is ending until the
+    box has disabled its schedules. Trouble says why a box does not do so yet.
+
+    \b
+    Example:
+      hphub grant show 12
+    """
+    at = now()
+    record = read(get_grant, key)
+    if as_json:
+        show_json(grant_json(record, at))
+        return
+    show_record(
+        {
+            "key": str(record.key),
+            "provider": record.provider,
+            "heat pump": record.heat_pump,
+            "rights": _rights(record),
+            "scope": ", ".join(record.scope) or "everything",
+            "from": local_time(record.begins),
+            "until": local_time(record.until),
+            "state": record.state(at),
+            "purpose": record.purpose,
+            "ground": record.ground,
+            "giver": record.giver,
+        }
+    )
+    if not record.steering:
+        return
+    click.echo()
+    show_table(
+        ("heat pump", "slot", "priority", "in the box", "trouble"),
+        [
+            [one.heat_pump, _number(one.slot), _number(one.priority), one.state.value, one.trouble]
+            for one in record.steering
+        ],
+        empty="",
+    )
 
 
 @grant_commands.command("revoke")
@@ -121,11 +194,15 @@ def revoke(which: tuple[str, ...]) -> None:
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
     """Print grants as a table."""
     show_table(
-        ("key", "provider", "heat pump", "rights", "scope", "from", "until", "state", "purpose", "giver"),
+        (
+            "key", "provider", "heat pump", "rights", "scope", "from", "until", "state", "slot", "purpose",
+            "giver",
+        ),
         [
             [
                 str(one.key), one.provider, one.heat_pump, _rights(one), ", ".join(one.scope) or "everything",
-                local_time(one.begins), local_time(one.until), one.state(at), one.purpose, one.giver,
+                local_time(one.begins), local_time(one.until), one.state(at), _slot(one), one.purpose,
+                one.giver,
             ]
             for one in found
         ],
@@ -149,7 +226,27 @@ def grant_json(record: GrantRecord, at: float) -> dict[str, Any]:
         "giver": record.giver,
         "created": utc_time(record.created),
         "revoked": utc_time(record.revoked_at),
+        "steering": [
+            {
+                "heatpump": one.heat_pump,
+                "slot": one.slot,
+                "priority": one.priority,
+                "state": one.state.value,
+                "trouble": one.trouble,
+            }
+            for one in record.steering
+        ],
     }
+
+
+def _slot(record: GrantRecord) -> str:
+    """The slot with its priority and state, such as ``2, priority 40, ready``; each once for a group."""
+    slots = {(one.slot, one.priority, one.state) for one in record.steering if one.slot is not None}
+    return "; ".join(f"{slot}, priority {priority}, {state.value}" for slot, priority, state in sorted(slots))
+
+
+def _number(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _revoke_one(session: Session, key: int, *, now: float) -> list[GrantRecord]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from hub.addresses import Addresses
 from hub.audit import AUDIT_SCHEMA
 from hub.cli.context import CommandFailed
 from hub.config import CONFIG_NAME, HubConfig, read_secret
@@ -40,6 +41,7 @@ secrets:
   # The component secrets, one line each, mode 0600; the XMPP server's configuration holds the same.
   router: secrets/router
   history: secrets/history
+  operations: secrets/operations
 
 databases:
   registry: sqlite:///registry.db
@@ -74,6 +76,12 @@ presence:
 history:
   # So many boxes a second are asked for their reports after a restart of the collector or the XMPP server.
   pace: 100
+
+# Operations, component ops.{plain_domain}, gives schedules their priorities and ends in the boxes what
+# belongs to grants that have ended.
+operations:
+  # It begins with so many boxes a second.
+  pace: 50
 """
 
 
@@ -143,7 +151,11 @@ def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
 
 def _make_secrets(config: HubConfig) -> bool:
     """Make the component secrets that are not there; returns whether there was one."""
-    missing = [file for file in (config.secrets.router, config.secrets.history) if not file.exists()]
+    missing = [
+        file
+        for file in (config.secrets.router, config.secrets.history, config.secrets.operations)
+        if not file.exists()
+    ]
     for file in missing:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         file.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
@@ -168,7 +180,11 @@ def _private_files() -> Iterator[None]:
 
 
 def _show_next_steps(path: Path, config: HubConfig, show_secrets: bool) -> None:
-    files = {config.domain: config.secrets.router, config.history_domain: config.secrets.history}
+    files = {
+        config.domain: config.secrets.router,
+        config.history_domain: config.secrets.history,
+        Addresses(config.domain).operations: config.secrets.operations,
+    }
     components = "\n".join(
         f"""\
      Component "{domain}"
@@ -185,7 +201,7 @@ Next:
 
 {components}
 
-   The secrets are kept in {config.secrets.router} and {config.secrets.history}.
+   The secrets are kept in {", ".join(map(str, files.values()))}.
 2. Start the hub:
      hphub run --config {path}
 3. In another terminal, add a heat pump and a provider and let them meet:

@@ -8,7 +8,7 @@ import click
 
 from hub.cli.context import config_option, load_config
 
-PARTS = ("router", "collector")
+PARTS = ("router", "collector", "ops")
 """The parts of the hub, each of which can run as a process of its own."""
 
 
@@ -18,8 +18,9 @@ PARTS = ("router", "collector")
 def run_command(only: tuple[str, ...]) -> None:
     """Run the hub until it is stopped (Ctrl-C or SIGTERM).
 
-    The router passes requests between providers and boxes, the collector keeps the 5-minute history. There
-    can be several routers, but only one collector.
+    The router passes requests between providers and boxes, the collector keeps the 5-minute history, ops
+    gives schedules their priorities and ends in the boxes what belongs to grants that have ended. There can
+    be several routers, but only one collector and one ops.
 
     \b
     Example:

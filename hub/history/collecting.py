@@ -30,7 +30,7 @@ from hub.history.events import (
     Take,
 )
 from hub.history.reading import MAX_AHEAD, Layout, interval_of, layout_of, sample_of, time_of
-from hub.registry.consents import Consent
+from hub.registry.consents import Consent, in_force_throughout
 from iec61850_model.client.reports import Report
 from iec61850_model.values import OptFlds
 
@@ -44,9 +44,10 @@ LAST_REST = 600.0
 """Longest such time."""
 ASK_AGAIN = 600.0
 """Seconds between two questions to a box that is not there: its own word may have been lost."""
-KEEP_EVERY = 240.0
-"""Seconds after the last request until a box is asked whether its reports are enabled: it ends an association
-300 s after the last request (DESIGN section 3)."""
+KEEP_AFTER = 480.0
+"""Seconds without a report or an answer until a box is asked whether its reports are enabled. Reports of
+every 5 minutes keep the association by themselves, so it is asked only when one fails to come; 3 minutes are
+left of the lease then (``LEASE_SECONDS`` of the server's associations)."""
 MAX_RESYNCS = 3
 """Times in a row that a box is asked again without one report that fits; then it rests."""
 SQ_NUMS = 1 << 16
@@ -86,6 +87,7 @@ class Collecting:
     _rest: float = FIRST_REST
     _stored: bytes | None = None
     _before: bytes | None = None
+    _run: int = 0
 
     def __post_init__(self) -> None:
         self._stored = self.position
@@ -197,7 +199,7 @@ class Collecting:
                 self._expected, self._first = 0, True
                 return self._ask(Request.ENABLE)
             case Request.ENABLE, Done():
-                self._to(Stage.LIVE, self._earlier(now + KEEP_EVERY, now))
+                self._to(Stage.LIVE, self._earlier(now + KEEP_AFTER, now))
                 return [Note("enabled")]
         return self._fail(f"{self._request}: not an answer to it", now)
 
@@ -239,11 +241,15 @@ class Collecting:
             return self._by_consent(now)
         if report.entry_id is None or self._layout is None:
             return self._fail("a report without EntryID", now)
+        if report.data_set_size != self._layout.size or report.conf_rev not in (None, self._layout_of[1]):
+            return self._fail("a report of another data set than the block's", now)
         if not self._continues(report):
             return self._resync(report, now)
         self._resyncs = 0
         self._rest = FIRST_REST
         self._before, self.position = self.position, report.entry_id
+        if not enabling and not self._checking:
+            self.due = self._earlier(now + KEEP_AFTER, now)
         return [self._take(report, self._layout, report.entry_id, now)]
 
     def _continues(self, report: Report) -> bool:
@@ -270,22 +276,31 @@ class Collecting:
         time = time_of(report, layout)
         overflow = report.buf_ovfl is True
         if time is None or not 0 < time <= now + MAX_AHEAD:
-            return Take(entry, None, overflow, True)
+            return Take(entry, None, overflow, misdated=True, run=self._run)
         end = interval_of(time, self.period)
-        if not (self._covered(end - self.period) and self._covered(end)):
-            return Take(entry, None, overflow, False)  # measured while nobody had agreed
-        return Take(entry, sample_of(report, layout, end), overflow, False)
+        measured = min(time, end) - self.period, max(time, end)
+        if not in_force_throughout(self.consents, *measured):
+            return Take(entry, None, overflow, run=self._run)
+        return Take(entry, sample_of(report, layout, end), overflow, measured=measured, run=self._run)
 
-    def _covered(self, at: float) -> bool:
-        return any(one.covers(at) for one in self.consents)
+    def may_store(self, taken: Take, now: float) -> bool:
+        """Asked right before it is stored, for consents change meanwhile: somebody's is in force now, and one
+        was in force all the while that was measured. Nor may it follow what was not stored and comes again.
+        """
+        if taken.run != self._run or not self.allowed(now):
+            return False
+        return taken.sample is None or in_force_throughout(self.consents, *taken.measured)
 
-    def settled(self, entry: bytes, stored: bool, now: float) -> list[Effect]:
-        """A Take was stored, or will never be."""
+    def settled(self, taken: Take, stored: bool, now: float) -> list[Effect]:
+        """It was stored, or will never be: then it is begun anew after the last one that was."""
         if stored:
-            self._stored = entry
+            self._stored = taken.entry
+            return []
+        if taken.run != self._run:
             return []
         self.position = self._stored
-        if self.stage is not Stage.LIVE:
+        self._run += 1
+        if self.stage not in (Stage.LIVE, Stage.BUSY):
             return []
         return self._fail("a report could not be stored", now, "put off")
 
@@ -327,7 +342,7 @@ class Collecting:
     def _checked(self, outcome: Outcome, now: float) -> list[Effect]:
         self._checking = False
         if isinstance(outcome, Block) and outcome.enabled:
-            self.due = self._earlier(now + KEEP_EVERY, now)
+            self.due = self._earlier(now + KEEP_AFTER, now)
             return []
         reason = outcome.reason if isinstance(outcome, Failed) else "its reports are not enabled any more"
         self._attempt += 1

@@ -100,6 +100,7 @@ class CollectorProcess:
         self._store = store = await self._open()
         self._writer = writer = Writer(store)
         self._counts.writer = writer.counts
+        writing = asyncio.create_task(writer.run())
         try:
             with long_lived():
                 await self._watch.begin()
@@ -108,10 +109,10 @@ class CollectorProcess:
                 parts = (self._link, self._turns, self._greetings, self._watch)
                 for work in (*(part.run() for part in parts), self._clock()):
                     tasks.create_task(work)
-                writing = asyncio.create_task(writer.run())
         finally:
             await writer.finish(CLOSE_PATIENCE)
             writing.cancel()
+            await asyncio.wait({writing})
             await self._watch.leave()
             await store.close()
 
@@ -174,9 +175,9 @@ class CollectorProcess:
         if self._writer is not None:
             await self._writer.settle()
 
-    def _allowed(self, box: Box) -> bool:
+    def _allowed(self, box: Box, taken: Take) -> bool:
         now = time.time()
-        return not self._watch.blind(now) and box.machine.allowed(now)
+        return not self._watch.blind(now) and box.machine.may_store(taken, now)
 
     # --- stanzas ----------------------------------------------------------------------------------
 
@@ -222,8 +223,11 @@ class CollectorProcess:
         return True
 
     def _report(self, stanza: Stanza, payload: Payload) -> None:
+        if not is_report(payload):
+            return
         box = self._boxes.of_jid(stanza.sender)
-        if box is None or not is_report(payload):
+        if box is None:
+            self._link.refuse(stanza)
             return
         assert isinstance(payload.pdu, Unconfirmed)
         self._counts.reports += 1
@@ -247,10 +251,12 @@ class CollectorProcess:
     def _take(self, box: Box, taken: Take) -> bool:
         assert self._writer is not None
         intake = Intake(box.series, taken.entry, taken.sample, taken.overflow, taken.misdated)
-        return self._writer.put(intake, partial(self._allowed, box), partial(self._settled, box, taken.entry))
+        return self._writer.put(
+            intake, partial(self._allowed, box, taken), partial(self._settled, box, taken)
+        )
 
-    def _settled(self, box: Box, entry: bytes, stored: bool) -> None:
-        self._perform(box, box.machine.settled(entry, stored, time.time()))
+    def _settled(self, box: Box, taken: Take, stored: bool) -> None:
+        self._perform(box, box.machine.settled(taken, stored, time.time()))
 
     # --- effects ----------------------------------------------------------------------------------
 

@@ -50,12 +50,18 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Store in one transaction: the box's last EntryID, what is counted, and a sample if there is one."""
+    """Store in one transaction: the box's last EntryID, what is counted, and a sample if there is one.
+
+    ``measured``: from when to when, seconds since 1970 UTC. ``run``: counts how often it was begun anew from
+    an earlier report; what is of an earlier run comes again.
+    """
 
     entry: bytes
     sample: Sample | None
-    overflow: bool
-    misdated: bool
+    overflow: bool = False
+    misdated: bool = False
+    measured: tuple[float, float] = (0.0, 0.0)
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from hub.history.quantities import BY_REFERENCE, QUANTITIES
 from iec61850_model.client.reports import Report
-from iec61850_model.mms.pdu import DataValue
+from iec61850_model.mms.pdu import Data, DataValue
 from iec61850_model.reference import Reference
 from iec61850_model.values import Timestamp
 
@@ -28,12 +28,14 @@ Cell: TypeAlias = float | int | None
 class Layout:
     """A data set as the collector reads it: members by their index.
 
-    ``values`` and ``qualities``: index to bit of the quantity; ``time``: index of the shared time stamp.
+    ``values`` and ``qualities``: index to bit of the quantity; ``time``: index of the shared time stamp;
+    ``size``: how many members there are.
     """
 
     values: dict[int, int]
     qualities: dict[int, int]
     time: int | None
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def layout_of(members: Iterable[Reference]) -> Layout:
     values: dict[int, int] = {}
     qualities: dict[int, int] = {}
     time: int | None = None
+    size = 0
     for index, member in enumerate(members):
+        size = index + 1
         if member.path and member.path[-1] == "t":
             time = index if time is None else time
             continue
@@ -69,7 +73,7 @@ def layout_of(members: Iterable[Reference]) -> Layout:
             qualities[index] = bit
         elif rest in _VALUE_PATHS:
             values[index] = bit
-    return Layout(values, qualities, time)
+    return Layout(values, qualities, time, size)
 
 
 def _quantity(member: Reference) -> tuple[int, tuple[str, ...]] | None:
@@ -86,8 +90,10 @@ def _quantity(member: Reference) -> tuple[int, tuple[str, ...]] | None:
 def time_of(report: Report, layout: Layout) -> float | None:
     """When the averages ended, seconds since 1970 UTC: the shared time stamp, else the time of the entry."""
     for member in report.members:
-        if member.index == layout.time and isinstance(member.value.value, Timestamp):
-            return member.value.value.unix
+        if member.index == layout.time and isinstance(member.value, Data):
+            value = member.value.value
+            if isinstance(value, Timestamp):
+                return value.unix
     return None if report.time is None else report.time.unix
 
 
@@ -97,25 +103,31 @@ def interval_of(time: float, period: int) -> int:
 
 
 def sample_of(report: Report, layout: Layout, interval: int) -> Sample:
-    """The row of a report. An invalid value, or one that cannot be, is NULL and marked."""
+    """The row of a report. An invalid value, or one that cannot be, is NULL and marked; one that comes
+    without its quality is questionable: nobody has said that it is good.
+    """
     cells: list[Cell] = [None] * len(QUANTITIES)
-    invalid = questionable = 0
+    invalid = questionable = judged = 0
     for member in report.members:
-        value = member.value.value
+        # An error in place of a value is a number too, but no measurement.
+        value = member.value.value if isinstance(member.value, Data) else None
         if (bit := layout.values.get(member.index)) is not None:
             cells[bit] = cell = _cell(bit, value)
             invalid |= (cell is None) << bit
         elif (bit := layout.qualities.get(member.index)) is not None:
+            judged |= 1 << bit
             validity = value[:2] if isinstance(value, str) else _INVALID
             invalid |= (validity in (_INVALID, _RESERVED)) << bit
             questionable |= (validity == _QUESTIONABLE) << bit
     for bit in range(len(cells)):
         if invalid >> bit & 1:
             cells[bit] = None
+        elif cells[bit] is not None and not judged >> bit & 1:
+            questionable |= 1 << bit
     return Sample(interval, invalid, questionable & ~invalid, tuple(cells))
 
 
-def _cell(bit: int, value: DataValue) -> Cell:
+def _cell(bit: int, value: DataValue | None) -> Cell:
     if QUANTITIES[bit].whole:
         fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_WHOLE
         return value if fits and isinstance(value, int) else None

@@ -74,8 +74,9 @@ class Writer:
     def put(self, intake: Intake, allowed: Callable[[], bool], settled: Callable[[bool], None]) -> bool:
         """Store it in its turn; False: there is no room, it is not taken.
 
-        ``allowed()`` is asked right before each transaction. ``settled(stored)`` is called when it is on the
-        disk, or when it was not allowed and will never be.
+        ``allowed()`` is asked right before each transaction, of one after the other. ``settled(stored)`` is
+        called when it is on the disk, or when it was not allowed and will never be: before the next is asked
+        about, which may be of the same box and must not be stored without it.
         """
         if len(self) >= MAX_WAITING:
             return False
@@ -120,13 +121,13 @@ class Writer:
 
     def _drop_what_is_not_allowed(self) -> None:
         kept: list[_Waiting] = []
-        dropped: list[_Waiting] = []
         for one in self._in_hand:
-            (kept if one.allowed() else dropped).append(one)
+            if one.allowed():
+                kept.append(one)
+            else:
+                self.counts.without_consent += 1
+                one.settled(False)
         self._in_hand = kept
-        self.counts.without_consent += len(dropped)
-        for one in dropped:
-            one.settled(False)
 
     async def _write(self) -> bool:
         if not self._in_hand:

@@ -25,7 +25,7 @@ from hub.registry.link_state import (
     presence_since,
 )
 from hub.registry.lookup import get_heat_pump, get_provider
-from hub.registry.models import HeatPumpRow, ProviderRow
+from hub.registry.models import HeatPumpRow, ProviderRow, SteeringState
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
     COLLECTOR,
@@ -38,6 +38,16 @@ from hub.registry.routers import (
     live_routers,
     set_listening,
     wait_until_taken,
+)
+from hub.registry.steering import SteeringRecord
+from hub.registry.steering_work import (
+    OpenSteering,
+    anything_expired,
+    expire_steering,
+    note_trouble,
+    open_steering,
+    steering_ended,
+    steering_ready,
 )
 from hub.registry.store import REGISTRY_SCHEMA, Registry
 
@@ -53,19 +63,24 @@ __all__ = [
     "InvalidInput",
     "NewGrant",
     "NotFound",
+    "OpenSteering",
     "Presence",
     "ProviderRow",
     "ProviderSession",
     "Registry",
     "RegistryError",
     "Shared",
+    "SteeringRecord",
+    "SteeringState",
     "acknowledge",
     "add_grant",
     "add_heat_pump",
     "add_provider",
+    "anything_expired",
     "changes_since",
     "current_revision",
     "enter_router",
+    "expire_steering",
     "forget_presence",
     "get_grant",
     "get_heat_pump",
@@ -77,6 +92,8 @@ __all__ = [
     "list_providers",
     "listening_routers",
     "live_routers",
+    "note_trouble",
+    "open_steering",
     "presence",
     "presence_revision",
     "presence_since",
@@ -85,5 +102,7 @@ __all__ = [
     "revoke_grant",
     "revoke_grants_between",
     "set_listening",
+    "steering_ended",
+    "steering_ready",
     "wait_until_taken",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from hub.registry.models import GrantRow, HeatPumpRow, ProviderRow
 from hub.registry.rights import rights_of, scope_of
 from hub.registry.routers import current_revision
+from hub.registry.steering import leaving_since, slots_since
 from hub.roster import Changes, Grant, HeatPump, Provider
 
 ROWS_AT_ONCE = 5_000
@@ -61,6 +62,8 @@ def changes_since(session: Session, revision: int) -> Changes:
         removed_heat_pumps=tuple(id_ for id_, _ in removed_heat_pumps),
         removed_providers=tuple(id_ for id_, _ in removed_providers),
         removed_grants=tuple(row[0] for row in removed_grants),
+        slots=tuple(slots_since(session, revision)),
+        leaving=tuple(leaving_since(session, revision)),
     )
 
 

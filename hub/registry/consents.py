@@ -5,7 +5,7 @@ the series that the measurements belong to.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Row, select
@@ -34,6 +34,18 @@ class Consent:
     def covers(self, at: float) -> bool:
         """In force at ``at``."""
         return self.begins <= at and (self.ends is None or at < self.ends)
+
+
+def in_force_throughout(consents: Iterable[Consent], start: float, end: float) -> bool:
+    """At every moment from ``start`` to ``end`` one of them was in force, be it one after the other."""
+    reached = start
+    for one in sorted(consents, key=lambda consent: consent.begins):
+        if one.begins > reached:
+            break
+        if one.ends is None:
+            return True
+        reached = max(reached, one.ends)
+    return end <= reached and start < reached
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, CursorResult, Row, Select, select, update
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from hub.registry.naming import checked_text
 from hub.registry.rights import rights_of, scope_of, stored_rights, stored_scope
 from hub.registry.routers import next_revision
 from hub.registry.scope import checked_scope
+from hub.registry.steering import SteeringRecord, begin_steering, end_steering, steering_of
 from hub.roster import Right
 
 
@@ -34,6 +35,7 @@ class GrantRecord:
     giver: str
     created: float
     revoked_at: float | None
+    steering: tuple[SteeringRecord, ...] = ()
 
     @property
     def begins(self) -> float:
@@ -62,13 +64,14 @@ class NewGrant:
     until: float | None = None
     purpose: str = ""
     ground: str = ""
+    priority: int | None = None
 
 
 def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     """Give a provider rights on a heat pump.
 
-    Raises NotFound for either of them; InvalidInput for no rights, a wrong scope, or an end that lies before
-    the start or in the past.
+    Raises NotFound for either of them; InvalidInput for no rights, a wrong scope or priority, or an end that
+    lies before the start or in the past; Conflict if it may schedule and no schedule of the box is free.
     """
     rights = stored_rights(new.rights)
     if not rights:
@@ -91,6 +94,7 @@ def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     )
     session.add(row)
     session.flush()
+    begin_steering(session, row, row.heat_pump_pk, new.priority)
     return get_grant(session, row.pk)
 
 
@@ -99,7 +103,7 @@ def get_grant(session: Session, key: int) -> GrantRecord:
     row = session.execute(_records().where(GrantRow.pk == key)).one_or_none()
     if row is None:
         raise NotFound(f"there is no grant {key}: `hphub grant list` shows all")
-    return _record(row)
+    return _with_steering(session, [_record(row)])[0]
 
 
 def list_grants(
@@ -125,7 +129,7 @@ def list_grants(
         )
     if not ended:
         wanted = wanted.where(*_in_force_or_coming(now))
-    return [_record(row) for row in session.execute(wanted)]
+    return _with_steering(session, [_record(row) for row in session.execute(wanted)])
 
 
 def revoke_grant(session: Session, key: int, *, now: float) -> GrantRecord:
@@ -151,6 +155,7 @@ def revoke_grants_between(
 
 def end_grants(session: Session, which: ColumnElement[bool], *, revision: int, now: float) -> int:
     """Mark the grants ``which`` that are not revoked as revoked under ``revision``; returns how many."""
+    end_steering(session, which & GrantRow.revoked_at.is_(None), revision)
     ended = session.execute(
         update(GrantRow).where(which, GrantRow.revoked_at.is_(None)).values(revoked_at=now, revision=revision)
     )
@@ -160,6 +165,11 @@ def end_grants(session: Session, which: ColumnElement[bool], *, revision: int, n
 
 def _in_force_or_coming(now: float) -> tuple[ColumnElement[bool], ...]:
     return GrantRow.revoked_at.is_(None), (GrantRow.until.is_(None)) | (GrantRow.until > now)
+
+
+def _with_steering(session: Session, found: list[GrantRecord]) -> list[GrantRecord]:
+    steering = steering_of(session, [record.key for record in found])
+    return [replace(record, steering=steering.get(record.key, ())) for record in found]
 
 
 def _records() -> Select[GrantRow, str, str]:

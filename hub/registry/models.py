@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, MetaData, String, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -90,6 +90,39 @@ class GrantRow(Base):
     giver: Mapped[str] = mapped_column(String)
     created: Mapped[float] = mapped_column(Float)
     revoked_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class SteeringState(enum.StrEnum):
+    """How far operations is with what a grant steers in a box."""
+
+    PENDING = "pending"
+    READY = "ready"
+    ENDING = "ending"
+    GIVEN_UP = "given up"
+    ENDED = "ended"
+
+
+class SteeringRow(Base):
+    """What a grant with ``control`` or ``schedule`` steers in one box; ended when nothing is left there.
+
+    ``slot`` is the instance of the schedules that is the grant's, ``priority`` what they are written;
+    ``ends`` when the grant ends by itself, until it has; ``trouble`` why the box does not take it yet.
+    """
+
+    __tablename__ = "steering"
+    __table_args__ = (
+        UniqueConstraint("heat_pump_pk", "slot"),
+        {"sqlite_autoincrement": True},
+    )
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    grant_pk: Mapped[int] = mapped_column(ForeignKey("grant.pk"), index=True)
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"))
+    slot: Mapped[int | None]
+    priority: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String, index=True)
+    ends: Mapped[float | None] = mapped_column(Float, index=True)
+    trouble: Mapped[str] = mapped_column(String)
     revision: Mapped[int] = mapped_column(index=True)
 
 

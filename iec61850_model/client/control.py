@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from iec61850_model.client.definition import part
 from iec61850_model.client.errors import UnusableValue
 from iec61850_model.client.plain import to_data
-from iec61850_model.control_parts import control_parts
 from iec61850_model.mms.pdu import (
     AccessResult,
     Data,
     InformationReport,
+    ObjectName,
     Payload,
     Structure,
     TypeDescription,
@@ -21,13 +21,12 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.values import NOW, AddCause, OrCat, Timestamp
 
-LAST_APPL_ERROR = "LastApplError"
+LAST_APPL_ERROR = ObjectName("LastApplError")
 MAX_CTL_NUM = 255
 """ctlNum is an INT8U."""
 MAX_OR_IDENT = 64
 """Octets of orIdent."""
 OPER = "$Oper"
-_LAST_APPL_ERROR_PARTS = 5
 _LACKS = {
     "Oper": "this object has no Oper with a ctlVal: it cannot be operated",
     "SBOw": "this object has no SBOw: it is not selected with a value",
@@ -51,7 +50,7 @@ class Operation:
     interlock_check: bool = False
 
 
-def control_data(described: TypeDescription | None, operation: Operation, service: str = "Oper") -> Data:
+def oper_data(described: TypeDescription | None, operation: Operation, service: str = "Oper") -> Data:
     """The Oper, SBOw or Cancel structure with the components this device has, in its order (8-2 Table 67).
 
     Raises UnusableValue.
@@ -85,89 +84,50 @@ def _known(values: dict[str, object], name: str) -> object:
     return values[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Termination:
-    """How a command ended: ``add_cause`` None is well. ``timed``: TimeActivatedOperateTermination."""
+class LastErrors:
+    """Joins the LastApplError that a device sends first with the failed write that follows it.
 
-    add_cause: AddCause | None
-    timed: bool
-
-
-class ControlMessages:
-    """What devices say about commands by message: LastApplError before a failed write, terminations.
-
-    Only what somebody is waiting for is kept, so what a peer sends cannot fill the memory.
+    Only what an operate is waiting for is kept, so what a peer sends cannot fill the memory.
     """
 
     def __init__(self) -> None:
-        self._errors: dict[Hashable, AddCause | None] = {}
-        self._listeners: dict[Hashable, Callable[[Termination], None]] = {}
+        self._expected: dict[Hashable, AddCause | None] = {}
 
     def expect(self, peer: str, control: str, ctl_num: int) -> Hashable:
-        """A write to ``LD/LN$CO$DO`` begins; give the key back to ``take``."""
+        """An operate on ``LD/LN$CO$DO`` begins; give the key back to ``take``."""
         key = (peer, control, ctl_num)
-        self._errors[key] = None
+        self._expected[key] = None
         return key
 
     def take(self, key: Hashable) -> AddCause | None:
-        """The write is over: the cause that came for it, if any did."""
-        return self._errors.pop(key, None)
-
-    def listen(
-        self, peer: str, control: str, ctl_num: int, listener: Callable[[Termination], None]
-    ) -> Callable[[], None]:
-        """Tell ``listener`` of terminations of a command on ``LD/LN$CO$DO``; call the result to stop."""
-        key = (peer, control, ctl_num)
-        self._listeners[key] = listener
-
-        def stop() -> None:
-            if self._listeners.get(key) is listener:
-                del self._listeners[key]
-
-        return stop
+        """The operate is over: the cause that came for it, if any did."""
+        return self._expected.pop(key, None)
 
     def receive(self, peer: str, payload: Payload) -> bool:
-        """Take a LastApplError or a termination; False if the message is something else."""
+        """Note a LastApplError; False if the message is something else."""
         match payload.pdu:
-            case Unconfirmed(InformationReport(VariableList(names), results)) if names:
-                first, last = names[0], names[-1]
-                error = first.item == LAST_APPL_ERROR and first.domain is None
-                if error and len(names) == 1:
-                    self._note(peer, results)
-                    return True
-                if last.domain is not None and last.item.endswith(OPER) and len(names) == 1 + error:
-                    cause = (_cause(results[0]) if results else None) or AddCause.UNKNOWN
-                    control = f"{last.domain}/{last.item.removesuffix(OPER)}"
-                    self._tell(peer, control, results, cause if error else None)
-                    return True
+            case Unconfirmed(InformationReport(VariableList((name,)), results)):
+                if name != LAST_APPL_ERROR:
+                    return False
+                if results:
+                    self._note(peer, results[0])
+                return True
         return False
 
-    def _note(self, peer: str, results: tuple[AccessResult, ...]) -> None:
-        match results[0].value if results and isinstance(results[0], Data) else ():
-            case (Data(_, str(control)), _, _, Data(_, int(ctl_num)), _):
-                key = (peer, control.removesuffix(OPER), ctl_num)
-                cause = _cause(results[0])
-                if key in self._errors and cause is not None:
-                    self._errors[key] = cause
-
-    def _tell(
-        self, peer: str, control: str, results: tuple[AccessResult, ...], cause: AddCause | None
-    ) -> None:
-        said = control_parts(results[-1]) if results and isinstance(results[-1], Data) else None
-        listener = None if said is None else self._listeners.get((peer, control, said.number))
-        if said is not None and listener is not None:
-            listener(Termination(cause, not said.at.is_zero))
+    def _note(self, peer: str, error: AccessResult) -> None:
+        match error:
+            case Data("structure", (Data(_, str(control)), _, _, Data(_, int(ctl_num)), _)):
+                key, cause = (peer, control.removesuffix(OPER), ctl_num), cause_of(error)
+                if key in self._expected and cause is not None:
+                    self._expected[key] = cause
 
 
-def _cause(error: AccessResult) -> AddCause | None:
+def cause_of(error: AccessResult) -> AddCause | None:
     """AddCause of a LastApplError (8-2, 20.8); None if it is none."""
-    parts = error.value if isinstance(error, Data) and error.tag == "structure" else ()
-    if not isinstance(parts, tuple) or len(parts) != _LAST_APPL_ERROR_PARTS:
-        return None
-    cause = parts[-1].value
-    if not isinstance(cause, int):
-        return None
-    return AddCause(cause) if cause in _CAUSES else AddCause.UNKNOWN
+    match error:
+        case Data("structure", (_, _, _, _, Data(_, int(cause)))):
+            return AddCause(cause) if cause in _CAUSES else AddCause.UNKNOWN
+    return None
 
 
 _CAUSES = frozenset(int(cause) for cause in AddCause)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from iec61850_model.client import errors
-from iec61850_model.client.control import ControlMessages, Operation, Termination, control_data
+from iec61850_model.client.control import LastErrors, Operation, oper_data
 from iec61850_model.client.definition import NodeDefinition, part
 from iec61850_model.client.errors import BadAnswer, ControlRefused, UnusableValue
 from iec61850_model.client.exchange import Exchange
+from iec61850_model.client.terminations import Termination, Terminations
 from iec61850_model.mms.pdu import (
     Data,
     DataAccessError,
@@ -30,11 +31,15 @@ class Controls:
     """The control services. A device keeps a selection for as long as the association it was made in."""
 
     def __init__(
-        self, exchange: Exchange, definition: Callable[[str, str, str], Awaitable[NodeDefinition]]
+        self,
+        exchange: Exchange,
+        definition: Callable[[str, str, str], Awaitable[NodeDefinition]],
+        last_errors: LastErrors,
     ) -> None:
         self._exchange = exchange
         self._definition = definition
-        self._messages = ControlMessages()
+        self._last_errors = last_errors
+        self._terminations = Terminations()
 
     async def select(self, peer: str, reference: Reference) -> None:
         """Select an object of sbo-with-normal-security; it is ours until its sboTimeout (CF).
@@ -81,11 +86,11 @@ class Controls:
 
         A time-activated one of enhanced security has two: that it begins, and how it ended.
         """
-        return self._messages.listen(peer, _name(reference), ctl_num, listener)
+        return self._terminations.listen(peer, _name(reference), ctl_num, listener)
 
     def receive(self, peer: str, payload: Payload) -> bool:
         """Take a message that came from a peer; False if it is not about a control."""
-        return self._messages.receive(peer, payload)
+        return self._last_errors.receive(peer, payload) or self._terminations.receive(peer, payload)
 
     async def _write(self, peer: str, reference: Reference, operation: Operation, service: str) -> None:
         control = await self._control(peer, reference)
@@ -93,17 +98,17 @@ class Controls:
         described = part(definition.find(FC.CO, reference.path), (service,))
         what = reference.without_fc
         try:
-            data = control_data(described, operation, service)
+            data = oper_data(described, operation, service)
         except UnusableValue as error:
             raise UnusableValue(f"{what}: {error}") from None
         variables = VariableList((ObjectName(control.child(service).item_id, control.ld),))
-        key = self._messages.expect(peer, _name(reference), operation.ctl_num)
+        key = self._last_errors.expect(peer, _name(reference), operation.ctl_num)
         try:
             answer = await self._exchange.confirmed(
                 peer, WriteRequest(variables, (data,)), WriteResponse, what
             )
         finally:
-            cause = self._messages.take(key)
+            cause = self._last_errors.take(key)
         if len(answer.results) != 1:
             raise BadAnswer(f"{peer} answers {len(answer.results)} writes where 1 was asked")
         (result,) = answer.results

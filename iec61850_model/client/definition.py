@@ -50,11 +50,15 @@ def value_path(described: TypeDescription | None) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class NodeDefinition:
-    """The type of one logical node: functional constraints, in them data objects, in them attributes."""
+    """The type of one logical node: functional constraints, in them data objects, in them attributes.
+
+    ``unordered``: constraints whose data objects are known, but not the order in which a value has them.
+    """
 
     ld: str
     ln: str
     type: Structure
+    unordered: frozenset[FC] = frozenset()
 
     @property
     def constraints(self) -> tuple[FC, ...]:

@@ -117,6 +117,13 @@ def of_control(what: str, error: DataAccessError, add_cause: AddCause | None) ->
     return ControlRefused(what, _ACCESS[error], error.text, add_cause)
 
 
+def of_termination(what: str, add_cause: AddCause) -> ControlRefused:
+    """The error of a command that was accepted and ended badly."""
+    failed = ControlRefused(what, ServiceError.FAILED_DUE_TO_SERVER_CONSTRAINT, "terminated", add_cause)
+    failed.args = (f"{what}: the device ended the command without having carried it out: {add_cause.text}",)
+    return failed
+
+
 def _received(what: str, service_error: ServiceError, detail: str) -> ServiceErrorReceived:
     kind = NoSuchObject if service_error is ServiceError.INSTANCE_NOT_AVAILABLE else ServiceErrorReceived
     return kind(what, service_error, detail)

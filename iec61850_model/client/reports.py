@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 from iec61850_model.client.errors import BadAnswer
 from iec61850_model.mms.pdu import (
@@ -46,9 +47,9 @@ _WHOLE: tuple[Tag, ...] = ("unsigned", "integer")
 """Older devices do not agree on the signs of counters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ReportedMember:
-    """One member of the data set that a report carries.
+    """One member of the data set that a report carries; not to be changed (frozen, it takes twice the time).
 
     ``index``: its place in the data set, from 0. ``value`` is an error where the device could not give one,
     e.g. because it alone is larger than a PDU. ``reference`` and ``reason`` are None unless the OptFlds of
@@ -138,14 +139,15 @@ def _members(fields: _Fields, opt_flds: OptFlds, places: list[int]) -> tuple[Rep
     references = [_reference(fields.text("a data reference")) for _ in places if with_references]
     values = [fields.result("a value") for _ in places]
     reasons = [_reason(fields.bits("a reason code")) for _ in places if with_reasons]
+    nothing = repeat(None)
     return tuple(
-        ReportedMember(
-            place,
-            references[number] if with_references else None,
-            values[number],
-            reasons[number] if with_reasons else None,
+        map(
+            ReportedMember,
+            places,
+            references if with_references else nothing,
+            values,
+            reasons if with_reasons else nothing,
         )
-        for number, place in enumerate(places)
     )
 
 
@@ -269,6 +271,8 @@ class Segments:
         self._expire(now)
         key = (peer, report.rpt_id)
         begun = self._open.pop(key, None)
+        if report.sub_seq_num is None and not report.more_follows:
+            return report  # in one PDU, which is bounded
         if not report.sub_seq_num:
             begun = _Open(report, [], 0, 0, now)
         elif begun is None:

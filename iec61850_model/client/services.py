@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from iec61850_model.client import errors
-from iec61850_model.client.control import Operation
+from iec61850_model.client.control import LastErrors, Operation
 from iec61850_model.client.controls import Controls
 from iec61850_model.client.data_sets import DataSets
 from iec61850_model.client.definition import NodeDefinition
@@ -19,6 +19,7 @@ from iec61850_model.client.errors import (
     UnusableValue,
 )
 from iec61850_model.client.exchange import Association, Exchange, Transport
+from iec61850_model.client.large_nodes import definition_in_parts, too_large
 from iec61850_model.client.logs import Logs
 from iec61850_model.client.name_lists import all_names
 from iec61850_model.client.plain import Plain, to_data, to_plain
@@ -61,7 +62,8 @@ class Client:
     def __init__(self, transport: Transport) -> None:
         self._exchange = Exchange(transport)
         self._definitions: OrderedDict[tuple[str, str, str], NodeDefinition] = OrderedDict()
-        self.controls = Controls(self._exchange, self.definition)
+        self._last_errors = LastErrors()
+        self.controls = Controls(self._exchange, self.definition, self._last_errors)
         self.data_sets = DataSets(self._exchange, self.definition)
         self.reports = Reports(self._exchange, self.definition)
         self.logs = Logs(self._exchange)
@@ -148,17 +150,25 @@ class Client:
         """The definition of a logical node, asked for once and kept until ``peer_gone``."""
         key = (peer, ld, ln)
         if key not in self._definitions:
-            service = GetVariableAccessAttributesRequest(ObjectName(ln, ld))
-            answer = await self._exchange.confirmed(
-                peer, service, GetVariableAccessAttributesResponse, f"{ld}/{ln}"
-            )
-            if not isinstance(answer.type, Structure):
-                raise BadAnswer(f"{ld}/{ln} is described as {type(answer.type).__name__}, not as a structure")
-            self._definitions[key] = NodeDefinition(ld, ln, answer.type)
+            self._definitions[key] = await self._asked_definition(peer, ld, ln)
             while len(self._definitions) > MAX_DEFINITIONS:
                 self._definitions.popitem(last=False)
         self._definitions.move_to_end(key)
         return self._definitions[key]
+
+    async def _asked_definition(self, peer: str, ld: str, ln: str) -> NodeDefinition:
+        service = GetVariableAccessAttributesRequest(ObjectName(ln, ld))
+        try:
+            answer = await self._exchange.confirmed(
+                peer, service, GetVariableAccessAttributesResponse, f"{ld}/{ln}"
+            )
+        except ServiceErrorReceived as error:
+            if not too_large(error):
+                raise
+            return await definition_in_parts(self._exchange, peer, ld, ln)
+        if not isinstance(answer.type, Structure):
+            raise BadAnswer(f"{ld}/{ln} is described as {type(answer.type).__name__}, not as a structure")
+        return NodeDefinition(ld, ln, answer.type)
 
     # --- values (8-2 clause 12) ---------------------------------------------------------------------
 
@@ -191,9 +201,15 @@ class Client:
         reference = Reference(ld, ln, (), fc)
         if described is None:
             raise errors.of_access(str(reference), DataAccessError.OBJECT_NON_EXISTENT)
-        (result,) = await self.get_data_values(peer, [reference])
-        if isinstance(result, ServiceErrorReceived):
-            raise result
+        if fc in definition.unordered and isinstance(described, Structure):
+            objects = [reference.child(name) for name, _ in described.components]
+            results = await self.get_data_values(peer, objects)
+            return {
+                one.path[0]: to_plain(inside, _value(result), one.path[0])
+                for one, (_, inside), result in zip(objects, described.components, results, strict=True)
+            }
+        (found,) = await self.get_data_values(peer, [reference])
+        result = _value(found)
         value = to_plain(described, result)
         if not isinstance(value, dict):
             raise BadAnswer(f"{reference} is not described as a structure")
@@ -238,6 +254,12 @@ class Client:
         if len(answer.results) != len(references):
             raise BadAnswer(f"{peer} answers {len(answer.results)} writes where {len(references)} were asked")
         return answer.results
+
+
+def _value(result: Data | ServiceErrorReceived) -> Data:
+    if isinstance(result, ServiceErrorReceived):
+        raise result
+    return result
 
 
 def _variables(references: Sequence[Reference]) -> VariableList:

@@ -24,8 +24,9 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.server.control import Client
 
-LEASE_SECONDS = 300.0
-"""An association ends after this long without a request or an accepted report (DESIGN section 3)."""
+LEASE_SECONDS = 660.0
+"""An association ends after this long without a request or a report: two periods of the 5-minute reports and
+a minute. So they alone keep it, whatever their delay, even if one of them fails to come."""
 MAX_ASSOCIATIONS = 32
 """Associations of one server: its memory is bounded whatever its clients do."""
 MAX_ASSOCIATIONS_PER_PEER = 4
@@ -81,6 +82,13 @@ class Associations:
         association.last_used = now
         return association
 
+    def renew(self, client: Client, now: float) -> None:
+        """A report is sent in an association. That it is not taken is told by another way: it bounces, or the
+        link is lost because it is not acknowledged (XEP-0198); either ends the association."""
+        held = self._held.get((client.peer, client.association or ""))
+        if held is not None:
+            held.last_used = now
+
     def pdu_size(self, client: Client) -> int:
         """Octets a PDU to a client may have: what its association agreed, the default without one."""
         held = self._held.get((client.peer, client.association or ""))
@@ -100,7 +108,7 @@ class Associations:
         return self._drop(list(self._held.values()))
 
     def expire(self, now: float) -> list[Association]:
-        """Abort what was not used for a lease."""
+        """Abort what neither request nor report has used for a lease."""
         return self._drop([one for one in self._held.values() if now - one.last_used >= LEASE_SECONDS])
 
     def next_expiry(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from datetime import UTC, tzinfo
 from typing import TypeAlias
 
 from iec61850_model.blocks import Blocks
@@ -44,11 +45,12 @@ from iec61850_model.server.associations import Association, Associations
 from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.control import Client, Controls, selected_by
 from iec61850_model.server.data_sets import DataSets
-from iec61850_model.server.effects import Effect, Incoming, Moment, Reply
+from iec61850_model.server.effects import Effect, Incoming, Moment, Reply, Send, Settled, Switch
 from iec61850_model.server.logs import Logs
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from iec61850_model.server.name_lists import NameLists
 from iec61850_model.server.reports import Reports
+from iec61850_model.server.schedules import Keeper, Schedules
 from iec61850_model.server.writes import Writes
 from iec61850_model.tree import Tree
 from iec61850_model.values import AddCause, FunctionalConstraint
@@ -77,7 +79,8 @@ class Server:
     """An IEC 61850 server over a tree. I/O-free: PDUs and time in, effects out.
 
     ``blocks``: its configured data sets and control blocks. ``buffers`` gives the buffer of the control block
-    or log of a reference (``AVG/LLN0$BR$brcbAvg01``).
+    or log of a reference (``AVG/LLN0$BR$brcbAvg01``). ``keeper``: what makes enabled schedules outlive a
+    restart; ``zone``: that of their calendar.
     """
 
     def __init__(
@@ -85,11 +88,14 @@ class Server:
         tree: Tree,
         blocks: Blocks = NO_BLOCKS,
         buffers: Callable[[str], EntryBuffer] = in_memory,
+        keeper: Keeper | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         self.tree = tree
         self.associations = Associations()
         self.data_sets = DataSets(tree, blocks.data_sets)
         self.controls = Controls(tree)
+        self.schedules = Schedules(tree, keeper, zone)
         self.reports = Reports(tree, self.data_sets, blocks.reports, buffers, self.associations.pdu_size)
         self.logs = Logs(tree, self.data_sets, blocks.logs, buffers)
         self._names = NameLists(tree, self.data_sets, self.logs)
@@ -102,6 +108,7 @@ class Server:
                 FunctionalConstraint.RP: self.reports.write,
                 FunctionalConstraint.LG: self.logs.write,
             },
+            self.schedules.locked,
         )
 
     def handle(self, incoming: Incoming, moment: Moment) -> list[Effect]:
@@ -124,7 +131,7 @@ class Server:
             case ConfirmedRequest(invoke_id) if incoming.octets > size:
                 return [incoming.answered(ConfirmedError(invoke_id, PDU_SIZE))]
             case ConfirmedRequest(invoke_id, WriteRequest() as request):
-                return self._writes.begin(incoming, invoke_id, request, moment)
+                return self._scheduled(self._writes.begin(incoming, invoke_id, request, moment), moment)
             case ConfirmedRequest(invoke_id, ReadRequest() as request) if target := selected_by(request):
                 selected = self.controls.select(_client(incoming), target, moment)
                 return [incoming.answered(ConfirmedResponse(invoke_id, selected))]
@@ -147,12 +154,19 @@ class Server:
     def tick(self, moment: Moment) -> list[Effect]:
         """Carry out what is due: the end of leases, selections and controls, reports and logs."""
         self._ended(self.associations.expire(moment.now), moment)
-        return self.controls.tick(moment) + self.reports.tick(moment) + self.logs.tick(moment)
+        controlled = self._scheduled(self.controls.tick(moment), moment)
+        driven = self.schedules.tick(moment)
+        reports = self.reports.tick(moment)
+        for one in reports:
+            if isinstance(one, Send):
+                self.associations.renew(Client(one.peer, one.payload.association), moment.now)
+        return [*controlled, *driven, *reports, *self.logs.tick(moment)]
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do, seconds since 1970 UTC; None: nothing is waiting."""
         times = [
             self.controls.next_tick(),
+            self.schedules.next_tick(),
             self.associations.next_expiry(),
             self.reports.next_tick(),
             self.logs.next_tick(),
@@ -170,6 +184,23 @@ class Server:
     def link_lost(self, moment: Moment) -> None:
         """The server's own link is lost, and with it every client."""
         self._ended(self.associations.abort_all(), moment)
+
+    def _scheduled(self, effects: list[Effect], moment: Moment) -> list[Effect]:
+        """Requests to schedules are carried out here and not by the process, after what was written with
+        them."""
+        done: list[Effect] = []
+        requests: list[Switch] = []
+        for effect in effects:
+            if isinstance(effect, Switch) and self.schedules.takes(effect.reference):
+                requests.append(effect)
+            else:
+                done.append(effect)
+                if isinstance(effect, Settled):
+                    done += self.schedules.settled(effect.references, moment)
+        for request in requests:
+            cause, driven = self.schedules.request(request, moment)
+            done += driven + self._writes.switched(request.key, cause, moment)
+        return done
 
     def _conclude(self, incoming: Incoming, moment: Moment) -> ConcludeResponse | ConcludeError:
         """Release, unless a request of the association still waits for the process (8-2, 10.2)."""
@@ -222,7 +253,8 @@ class Server:
         if request.specification_with_result:
             return INVALID_SERVICE
         self.reports.reading(client)
-        return access.read(self.tree, references)
+        with self.controls.shown_to(client):
+            return access.read(self.tree, references)
 
 
 def _client(incoming: Incoming) -> Client:

@@ -56,7 +56,8 @@ BlockWrite: TypeAlias = Callable[[Client, Reference, Data, Moment], DataAccessEr
 class Writes:
     """All writes of a server. I/O-free: time is passed in, switching is an effect.
 
-    ``block_writes``: who sets control blocks, by their functional constraint.
+    ``block_writes``: who sets control blocks, by their functional constraint. ``locked``: a setting that may
+    not be written now.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Writes:
         controls: Controls,
         data_sets: DataSets,
         block_writes: Mapping[FunctionalConstraint, BlockWrite],
+        locked: Callable[[Reference], bool] = lambda _: False,
     ) -> None:
         self._tree = tree
         self._controls = controls
         self._data_sets = data_sets
         self._block_writes = block_writes
+        self._locked = locked
         self._pending: dict[int, _Pending] = {}
 
     def begin(
@@ -103,6 +106,8 @@ class Writes:
                 effects += self._answered(pending, at, answer)
             elif reference.fc is not None and reference.fc in self._block_writes:
                 pending.results[at] = self._block_writes[reference.fc](client, reference, data, moment)
+            elif self._locked(reference):
+                pending.results[at] = DataAccessError.TEMPORARILY_UNAVAILABLE
             else:
                 pending.results[at] = access.write(self._tree, reference, data)
                 if pending.results[at] is None:

@@ -104,9 +104,10 @@ def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:
     """Start everything there is; returns the line of the second box."""
     tell.preparing("making a CA, certificates, secrets and accounts; starting Prosody")
     scene.start_server()
-    tell.preparing(f"starting the hub {HUB}: router and collector")
+    tell.preparing(f"starting the hub {HUB}: router, collector and operations")
     scene.start_hub()
     scene.start_collector()
+    scene.start_operations()
     proxy = BackgroundProxy(scene.prosody.c2s_port)
     tell.preparing("starting three boxes, one of them beside a meter on Modbus TCP and 1-Wire sensors")
     scene.start_box(1, simulated(seed=1), simulated_points(), simulated_outputs(), more=NAMEPLATE)

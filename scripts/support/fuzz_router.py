@@ -12,8 +12,9 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hub.addresses import Addresses
-from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
-from hub.router import Outcome, Routed, Router
+from hub.ops_way import RouterWithOperations
+from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster, SlotChange
+from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import Payload, Pdu
@@ -44,8 +45,24 @@ GRANTS = (
     Grant(8, "mon", "hp0002", frozenset({Right.FILES, Right.HISTORY, Right.SCHEDULE})),
     Grant(9, "mon", "hp0000", ALL, valid_from=NOW + 1),
 )
+SLOTS = {"hp0000": {1: 2}, "hp0002": {8: 1}}
+"""Of each heat pump the slot that is ready for a grant."""
 RESOURCES = (
-    *("desk1", "IEC", "", "a/b", "a@b", "<&>\"'", "é" * 500, "\U0001f525", "x" * 1023, "hp0000@" + HUB, " "),
+    *(
+        "desk1",
+        "IEC",
+        "",
+        "a/b",
+        "a@b",
+        "<&>\"'",
+        "é" * 500,
+        "\U0001f525",
+        "x" * 1023,
+        "hp0000@" + HUB,
+        " ",
+        "~ops",
+        "~withdrawn",
+    ),
 )
 IDS = ("1", "", "a-2", "<&>\"'", "\n", "x" * 5_000, "é", "hp0000")
 TYPES = ("get", "set", "result", "error", "normal", "", "chat", "headline", "groupchat", "GET", "odd", "<")
@@ -56,6 +73,7 @@ ODD_SENDERS = (
         "box0000@boxes.example.org/other",
         "control@aggregator.example",
         "agg7@hub.example.org/desk1",
+        f"control@ops.{HUB}/agg7",
         "@/",
         "/",
     ),
@@ -65,6 +83,8 @@ ODD_RECEIVERS = (
     *(
         f"HP0000@{HUB}/IEC",
         f"agg7@{HUB}/desk1",
+        f"agg7@{HUB}/~ops",
+        f"agg7@{HUB}/~withdrawn",
         f"hp0000@{HUB}/IEC/IEC",
         f"other@{HUB}/desk1",
         "hp0000@x/IEC",
@@ -87,9 +107,14 @@ class HubRouter:
                 tuple(HeatPump(id_, box) for id_, box in HEAT_PUMPS.items()),
                 tuple(Provider(id_, jid) for id_, jid in PROVIDERS.items()),
                 GRANTS,
+                slots=tuple(
+                    SlotChange(grant, heat_pump, slot)
+                    for heat_pump, slots in SLOTS.items()
+                    for grant, slot in slots.items()
+                ),
             )
         )
-        self._router = Router(Addresses(HUB), roster)
+        self._router = RouterWithOperations(Addresses(HUB), roster)
 
     def episode(self, random: Random) -> list[Step]:
         """One stanza; addresses, payload and the stanza itself are odd now and then."""
@@ -248,6 +273,9 @@ def _check_forwarded(asked: Stanza, sent: Stanza) -> None:
     from_box = bare in boxes
     provider = local if from_box else next((id_ for id_, jid in PROVIDERS.items() if jid == bare), "")
     heat_pump = boxes[bare] if from_box else local
+    if from_box and asked.to.partition("/")[2] == "~ops":
+        _check_for_operations(asked, sent, f"{heat_pump}@{HUB}/IEC", local)
+        return
     live = [one for one in GRANTS if (one.provider, one.heat_pump) == (provider, heat_pump) and one.live(NOW)]
     if not live:
         raise Broken("forwarded without a grant", f"{asked.sender} to {asked.to}")
@@ -267,8 +295,19 @@ def _check_forwarded(asked: Stanza, sent: Stanza) -> None:
         raise Broken("a request from a box, or an answer to one", type(payload.pdu).__name__)
     if Carrier(sent.type or "normal") not in carriers(payload.pdu):
         raise Broken("a PDU in the wrong stanza", f"{type(payload.pdu).__name__} in {sent.type}")
-    if not from_box and not permitted(payload.pdu, live):
+    if not from_box and not permitted(payload.pdu, live, SLOTS.get(heat_pump, {})):
         raise Broken("forwarded although no grant covers it", f"{payload.pdu!r:.200}")
+
+
+def _check_for_operations(asked: Stanza, sent: Stanza, public: str, local: str) -> None:
+    """What a box answers to an alias of operations reaches operations, whoever it is the alias of."""
+    target = f"ops.{HUB}" + ("" if local == "ops" else f"/{local}")
+    if (sent.sender, sent.to) != (public, target):
+        raise Broken("a wrong address is shown", f"{(sent.sender, sent.to)} instead of {(public, target)}")
+    if sent.type == "error":
+        _check_bare_error(sent)
+    elif asked.kind != "iq" or is_request(_judged(asked, sent).pdu):
+        raise Broken("operations is told what is no answer", f"{asked.kind} {asked.type}")
 
 
 def _judged(asked: Stanza, sent: Stanza) -> Payload:

@@ -28,6 +28,7 @@ PROGRAMS = Path(sys.executable).parent
 
 HUB = "hub.example.org"
 HISTORY = f"history.{HUB}"
+OPERATIONS = f"ops.{HUB}"
 BOXES = "boxes.example.org"
 AGGREGATOR = "aggregator.example"
 PROVIDER_JID = f"control@{AGGREGATOR}"
@@ -158,18 +159,21 @@ class Scene:
         """Make secrets, the provider's account and the hub's folder, and start the XMPP server."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
-        components = {name: secrets.token_hex(32) for name in (HUB, f"ops.{HUB}", HISTORY)}
+        components = {name: secrets.token_hex(32) for name in (HUB, OPERATIONS, HISTORY)}
         self._xmpp_server = server = self._make_server(components)
         server.start()
         self.register(PROVIDER_JID)
         secrets_folder = self.directory / "hub" / "secrets"
         secrets_folder.mkdir(parents=True, exist_ok=True)
-        for name, domain in (("router", HUB), ("history", HISTORY)):
+        for name, domain in (("router", HUB), ("history", HISTORY), ("operations", OPERATIONS)):
             write_private(secrets_folder / name, f"{components[domain]}\n".encode())
         port = str(server.component_port)
         self.hphub("init", "--domain", HUB, "--dir", str(self.directory / "hub"), "--component-port", port)
         if isinstance(server, EjabberdServer):
-            self.configure_hub(history={"component_port": server.component_ports[HISTORY]})
+            ports = server.component_ports
+            self.configure_hub(
+                history={"component_port": ports[HISTORY]}, operations={"component_port": ports[OPERATIONS]}
+            )
 
     def _make_server(self, components: Mapping[str, str]) -> ProsodyServer | EjabberdServer:
         folder, domains = self.directory / self.server, [BOXES, AGGREGATOR]
@@ -206,6 +210,10 @@ class Scene:
     def start_collector(self) -> Program:
         """Start the hub's collector, a process of its own, and wait for its link."""
         return self._start_part("collector", "collector")
+
+    def start_operations(self) -> Program:
+        """Start the hub's operations, a process of its own, and wait for its link."""
+        return self._start_part("operations", "ops")
 
     def _start_part(self, name: str, part: str) -> Program:
         program = self.start(name, ["hphub", "run", "--only", part], self.hub_environment)

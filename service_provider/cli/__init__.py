@@ -11,6 +11,7 @@ from service_provider.cli.datasets import dataset
 from service_provider.cli.logs import log
 from service_provider.cli.looking import browse, ls, read
 from service_provider.cli.reporting import report
+from service_provider.cli.scheduling import schedule
 from service_provider.cli.steering import operate, write
 from service_provider.cli.watching import watch
 
@@ -30,6 +31,8 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient read hp0001 MET/MMXU1.TotW            one value with unit, quality and time
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 on  switch, now
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
+      hpclient schedule set hp0001 evu --start 2026-12-01T17:00 --interval 15m --values 1,1,0,0
+      hpclient schedule show hp0001                  what is scheduled, as a bar for each day
       hpclient watch                                 who comes and goes
       hpclient watch hp0001 --dataset dsMeas         its measurements, live
       hpclient log query hp0001 LD0/LLN0.GeneralLog  what happened in it
@@ -55,5 +58,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, watch, report, dataset, log):
+for command in (ls, browse, read, write, operate, schedule, watch, report, dataset, log):
     main.add_command(command)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from iec61850_model.client import AmbiguousReference, NoAnswer, UnusableValue
+from iec61850_model.client import AmbiguousReference, ControlRefused, NoAnswer, UnusableValue
+from service_provider.add_causes import explained
 from service_provider.errors import NoSuchHeatPump, NotAllowed
 
 DONE = 0
@@ -30,8 +31,14 @@ def exit_code(error: Exception) -> int:
 
 def report(error: Exception) -> int:
     """Say what went wrong on stderr; returns the exit code."""
-    click.echo(f"hpclient: {printable(str(error))}", err=True)
+    click.echo(f"hpclient: {printable(str(error))}{_why(error)}", err=True)
     return exit_code(error)
+
+
+def _why(error: Exception) -> str:
+    """Of a refused control what its AddCause means."""
+    cause = error.add_cause if isinstance(error, ControlRefused) else None
+    return "" if cause is None else f"\n  {explained(cause)}"
 
 
 def printable(text: str) -> str:

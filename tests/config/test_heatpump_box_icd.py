@@ -34,6 +34,8 @@ MANDATORY_ATTRIBUTES: dict[str, dict[str, str]] = {
     "CMV": {"cVal": "MX", "q": "MX", "t": "MX"},
     "WYE": {"phsA": "", "phsB": "", "phsC": ""},
     "BCR": {"actVal": "ST", "q": "ST", "t": "ST", "pulsQty": "CF"},
+    "TCS": {"stVal": "ST", "q": "ST", "t": "ST"},
+    "ORS": {"stVal": "ST", "q": "ST", "t": "ST"},
     "SPC": {"stVal": "ST", "q": "ST", "t": "ST", "ctlModel": "CF"},
     "INC": {"stVal": "ST", "q": "ST", "t": "ST", "ctlModel": "CF"},
     "ENC": {"stVal": "ST", "q": "ST", "t": "ST", "ctlModel": "CF"},
@@ -44,6 +46,7 @@ MANDATORY_ATTRIBUTES: dict[str, dict[str, str]] = {
     "VSG": {"setVal": "SP"},
     "ASG": {"setMag": "SP"},
     "ORG": {"setSrcRef": "SP"},
+    "TSG": {"setTm": "SP", "setCal": "SP"},
     "CSG": {
         "numPts": "SP",
         "crvPts": "SP",
@@ -83,6 +86,11 @@ MANDATORY_OBJECTS: dict[str, list[set[str]]] = {
     "DWMX": [{"Beh"}, {"InEcpRef"}, {"RmpRteUse"}, {"WMaxSpt", "WMaxSptPct"}],
     "DCTS": [{"Beh"}, {"ThmStoTyp"}],
     "DECP": [{"Beh"}, {"ElcRefId"}, {"VRef"}, {"RefFrm"}],
+    "FSCC": [{"Beh"}, {"ActSchdRef"}, {"CtlEnt"}, {"Schd1"}],
+    "FSCH": [
+        *({"Beh"}, {"SchdSt"}, {"NxtStrTm"}, {"SchdEnaErr"}, {"EnaReq"}, {"DsaReq"}, {"NumEntr"}),
+        *({"SchdIntv"}, {"SchdReuse"}, {"ValSPG001", "ValING001", "ValASG001"}),
+    ],
 }
 # A node of statistics says by which method, over which interval and from which node (7-4).
 STATISTICS = {
@@ -231,7 +239,14 @@ def test_it_is_an_icd_with_functionally_named_devices(model: Model) -> None:
     assert [ied.get("name") for ied in root.iter(f"{NS}IED")] == ["TEMPLATE"]
     assert root.find(f"{NS}Communication") is None
     devices = [(d.get("inst"), d.get("ldName")) for d in root.iter(f"{NS}LDevice")]
-    assert devices == [("LD0", "LD0"), ("MET", "MET"), ("HP", "HP"), ("AVG", "AVG"), ("DER", "DER")]
+    assert devices == [
+        ("LD0", "LD0"),
+        ("MET", "MET"),
+        ("HP", "HP"),
+        ("AVG", "AVG"),
+        ("DER", "DER"),
+        ("SCH", "SCH"),
+    ]
 
 
 def test_services_name_only_what_is_served(model: Model) -> None:
@@ -305,7 +320,7 @@ def test_every_node_has_its_mandatory_objects(model: Model) -> None:
 def test_only_the_root_device_has_the_physical_device_and_the_others_point_to_it(model: Model) -> None:
     assert [reference for reference, n in model.nodes() if n.get("lnClass") == "LPHD"] == [f"{ROOT_LD}/LPHD1"]
     references = {r: i.value("setSrcRef") for r, i in model.instances.items() if r.endswith(".GrRef")}
-    assert references == {f"{ld}/LLN0.GrRef": ROOT_LD for ld in ("MET", "HP", "AVG", "DER")}
+    assert references == {f"{ld}/LLN0.GrRef": ROOT_LD for ld in ("MET", "HP", "AVG", "DER", "SCH")}
 
 
 def test_every_object_has_its_mandatory_attributes(model: Model) -> None:
@@ -322,13 +337,16 @@ def test_oper_is_there_exactly_where_the_control_model_says_so(model: Model) -> 
     for reference, instance in with_model.items():
         expected = "direct-with-normal-security" if "Oper" in instance.attributes else "status-only"
         assert instance.value("ctlModel") == expected, reference
-        assert not {"SBO", "SBOw", "Cancel"} & set(instance.attributes), reference
+        assert not {"SBO", "SBOw"} & set(instance.attributes), reference
+        assert ("Cancel" in instance.attributes) == ("Oper" in instance.attributes), (
+            "for a command with operTm"
+        )
     assert controllable(model).keys() <= with_model.keys()
 
 
 def test_oper_has_the_standard_order_with_the_time_second(model: Model) -> None:
     opers = [m for m in model.root.iter(f"{NS}DA") if m.get("name") == "Oper"]
-    assert len(opers) == 3
+    assert len(opers) == 4
     for oper in opers:
         assert oper.get("fc") == "CO"
         members = list(model.types[oper.get("type", "")])
@@ -337,7 +355,9 @@ def test_oper_has_the_standard_order_with_the_time_second(model: Model) -> None:
 
 
 def test_one_controllable_object_per_relay_and_no_other(model: Model) -> None:
-    assert controllable(model).keys() == CONTROLLED.keys()
+    requests = {r for r in controllable(model) if r.startswith("SCH/")}
+    assert {r.partition(".")[2] for r in requests} == {"EnaReq", "DsaReq"}
+    assert controllable(model).keys() - requests == CONTROLLED.keys()
     assert len(set(CONTROLLED.values())) == len(CONTROLLED)
 
 
@@ -441,7 +461,7 @@ def test_what_is_known_at_start_is_said(model: Model) -> None:
 
 def test_the_name_plate_tells_the_version_of_this_software(model: Model) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for device in ("LD0", "MET", "HP", "AVG", "DER"):
+    for device in ("LD0", "MET", "HP", "AVG", "DER", "SCH"):
         plate = model.instances[f"{device}/LLN0.NamPlt"]
         assert plate.value("vendor") == project["name"]
         assert plate.value("swRev") == project["version"]
@@ -450,14 +470,25 @@ def test_the_name_plate_tells_the_version_of_this_software(model: Model) -> None
         assert plate.value("configRev")
 
 
-def test_only_the_heating_curve_can_be_written_as_a_setting(model: Model) -> None:
-    writable = [
-        (do_type.get("cdc"), member.get("name"))
+def test_only_schedules_and_the_heating_curve_can_be_written_as_settings(model: Model) -> None:
+    writable = {
+        (do_type.get("id"), member.get("name"))
         for do_type in model.root.iter(f"{NS}DOType")
         for member in do_type.iterfind(f"{NS}DA")
         if member.get("fc") in {"SP", "CF", "DC", "EX"} and member.get("valKind", "Set") != "RO"
-    ]
-    assert writable == [("CSG", "numPts"), ("CSG", "crvPts")]
+    }
+    assert writable == {
+        ("CSG_curve", "numPts"),
+        ("CSG_curve", "crvPts"),
+        ("SPG_setting", "setVal"),
+        ("ING_setting", "setVal"),
+        ("ING_seconds", "setVal"),
+        ("ASG_setting", "setMag"),
+        ("TSG_start", "setTm"),
+        ("TSG_start", "setCal"),
+    }
+    for do_type in (t for t in model.root.iter(f"{NS}DOType") if t.get("id") in dict(writable)):
+        assert used_in(model, do_type) == {"HP" if do_type.get("id") == "CSG_curve" else "SCH"}
 
 
 def test_the_heating_curve_starts_with_a_sensible_curve(model: Model) -> None:
@@ -561,3 +592,56 @@ def test_the_references_of_the_grid_side_lead_to_something(model: Model) -> None
         "DER/DECP1.ElcMsRef1": "MET/MMXU1",
     }
     assert set(references.values()) <= nodes
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+SLOTS = 4
+ENTRIES = 100  # 25 hours of quarters: the longest day that a change of summer time makes
+SCHEDULED = {
+    "SCH/EvuFSCC1": ("HP/EvuGGIO1.SPCSO1", "SPG"),
+    "SCH/SgrFSCC1": ("HP/SgrGGIO1.ISCSO1", "ING"),
+    "SCH/Rl1FSCC1": ("HP/RlyGGIO1.SPCSO1", "SPG"),
+    "SCH/Rl2FSCC1": ("HP/RlyGGIO1.SPCSO2", "SPG"),
+    "SCH/RmFSCC1": ("HP/RmFSPT1.SptVal", "ASG"),
+    "SCH/PwrFSCC1": ("DER/DWMX1.WMaxSpt", "ASG"),
+}
+TAKES = {"SPG": "SPC", "ING": "INC", "ASG": "APC"}
+
+
+def test_each_controller_has_a_controllable_object_and_four_schedules_of_its_kind(model: Model) -> None:
+    controllers = {r: n for r, n in model.nodes() if n.get("lnClass") == "FSCC"}
+    assert controllers.keys() == SCHEDULED.keys()
+    for reference, (controlled, kind) in SCHEDULED.items():
+        assert model.instances[f"{reference}.CtlEnt"].value("setSrcRef") == controlled
+        assert model.instances[controlled].cdc == TAKES[kind]
+        prefix = reference.removesuffix("FSCC1")
+        for slot in range(1, SLOTS + 1):
+            schedule = f"{prefix}FSCH{slot}"
+            assert model.instances[f"{reference}.Schd{slot}"].value("setSrcRef") == schedule
+            entries = [model.instances[f"{schedule}.Val{kind}{n:03}"].cdc for n in range(1, ENTRIES + 1)]
+            assert entries == [kind] * ENTRIES
+    schedules = [r for r, n in model.nodes() if n.get("lnClass") == "FSCH"]
+    assert len(schedules) == SLOTS * len(SCHEDULED)
+
+
+def test_a_schedule_starts_empty_with_seconds_as_its_unit_and_no_calendar(model: Model) -> None:
+    schedules = [r for r, n in model.nodes() if n.get("lnClass") == "FSCH"]
+    for schedule in schedules:
+        assert model.instances[f"{schedule}.SchdSt"].value("stVal") == "Not ready"
+        assert model.instances[f"{schedule}.SchdIntv"].value("units", "SIUnit") == "s"
+        for number in range(1, 8):
+            assert model.instances[f"{schedule}.StrTm{number}"].value("setCal", "occType") == "NONE"
+        for request in ("EnaReq", "DsaReq"):
+            assert model.instances[f"{schedule}.{request}"].cdc == "SPC"
+    transient = [do.get("name") for do in model.root.iter(f"{NS}DO") if do.get("transient") == "true"]
+    assert set(transient) == {"EnaReq", "DsaReq"}
+
+
+def test_a_set_point_has_the_unit_of_what_it_sets(model: Model) -> None:
+    for reference, (controlled, kind) in SCHEDULED.items():
+        if kind == "ASG":
+            for node in (reference, *(reference.replace("FSCC1", f"FSCH{n}") for n in range(1, SLOTS + 1))):
+                value, meant = model.instances[f"{node}.ValMV"], model.instances[controlled]
+                for part in ("SIUnit", "multiplier"):
+                    assert value.value("units", part) == meant.value("units", part), node

@@ -295,16 +295,27 @@ def test_a_report_without_a_link_is_dropped(world: World) -> None:
     assert world.wire.sent == []
 
 
-@pytest.mark.parametrize("sender", [f"agg7@{HUB}", ALIAS])
-def test_who_may_command_no_more_is_told_by_the_hub_in_his_name(world: World, sender: str) -> None:
-    world.wire.presence(sender, "unsubscribed")
+def test_who_may_command_no_more_is_told_by_the_hub_in_his_name(world: World) -> None:
+    world.wire.presence(f"agg7@{HUB}/~withdrawn", "unavailable")
     assert world.withdrawn == [f"agg7@{HUB}"]
     assert world.gone == []
 
 
-@pytest.mark.parametrize("stranger", ["agg7@evil.example", f"agg7@{COLLECTOR}", HUB, COLLECTOR])
-def test_nobody_else_says_who_may_command(world: World, stranger: str) -> None:
-    world.wire.presence(stranger, "unsubscribed")
+@pytest.mark.parametrize(
+    ("stranger", "type_"),
+    [
+        ("agg7@evil.example/~withdrawn", "unavailable"),
+        (f"agg7@{COLLECTOR}/~withdrawn", "unavailable"),
+        (f"agg7@{HUB}/~withdrawn", "available"),
+        (f"agg7@{HUB}/~withdrawn", "error"),
+        (f"agg7@{HUB}/~ops", "unavailable"),
+        (f"agg7@{HUB}", "unavailable"),
+        (ALIAS, "unavailable"),
+        (HUB, "unavailable"),
+    ],
+)
+def test_nobody_else_says_who_may_command(world: World, stranger: str, type_: str) -> None:
+    world.wire.presence(stranger, type_)
     assert world.withdrawn == []
 
 

@@ -503,7 +503,7 @@ async def test_starts_are_on_the_disk_before_the_pin_moves(
     await settle()
     board.hanging.clear()
     if reboot:
-        monkeypatch.setattr("device_agent.limits_file._boot_id", lambda: "another boot")
+        monkeypatch.setattr("device_agent.limits_file.boot_id", lambda: "another boot")
         clock.now = 3.0
     again = relay(tree, board, **options)
     LimitsFile(board.file._path).restore(ledgers({again.reference: again}), clock.now, time.time())
@@ -541,7 +541,7 @@ async def test_a_clock_that_went_back_over_a_reboot_gives_nothing_back(
     await process.command(True)
     await process.command(False)
     assert board.file.save(clock.now, 1_800_000_000.0)
-    monkeypatch.setattr("device_agent.limits_file._boot_id", lambda: "another boot")
+    monkeypatch.setattr("device_agent.limits_file.boot_id", lambda: "another boot")
     clock.now = 3.0
     again = relay(tree, board, min_off=600)
     LimitsFile(board.file._path).restore(ledgers({again.reference: again}), clock.now, 0.0)

@@ -156,7 +156,7 @@ class World:
         self.judges: dict[Reference, Judge] = {EVU: RelayJudge(0, MIN_ON), SG_READY: SgReadyJudge(2, HOLD)}
         monkeypatch.setattr(guarded_relay, "time", self.clock)
         monkeypatch.setattr(limits_file, "time", self)
-        monkeypatch.setattr(limits_file, "_boot_id", lambda: f"boot {self.boots}")
+        monkeypatch.setattr(limits_file, "boot_id", lambda: f"boot {self.boots}")
 
     def time(self) -> float:
         """Stands in for the module ``time`` where UTC is asked for."""

@@ -18,7 +18,7 @@ from iec61850_model.scl import read_model
 from iec61850_model.server import Effect, Incoming, Moment, Reply, Send, Server
 from iec61850_model.server.buffer import EntryBuffer
 from iec61850_model.server.memory_buffer import MemoryBuffer
-from iec61850_model.tree import Update
+from iec61850_model.tree import Leaf, Update
 from iec61850_model.values import GOOD, Quality, Timestamp
 
 MODEL = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
@@ -48,6 +48,13 @@ class AveragingBox:
 
     def _buffer(self, block: str) -> EntryBuffer:
         return self.buffers.setdefault(block, MemoryBuffer())
+
+    @property
+    def reporting(self) -> bool:
+        """The collector's block is enabled."""
+        enabled = self._tree.find(Reference.parse("AVG/LLN0.brcbAvg01.RptEna[BR]"))
+        assert isinstance(enabled, Leaf)
+        return enabled.value is True
 
     # --- what the box does ------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ async def test_an_entry_is_in_the_file_when_append_returns(audit: AuditLog, tmp_
 async def test_many_share_a_commit_and_keep_their_order(audit: AuditLog, tmp_path: Path) -> None:
     commits = 0
 
-    @event.listens_for(audit._engine.sync_engine, "commit")
+    @event.listens_for(audit._engine, "commit")
     def count(_connection: object) -> None:
         nonlocal commits
         commits += 1

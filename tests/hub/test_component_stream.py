@@ -88,7 +88,9 @@ async def test_the_handshake_proves_the_secret_without_showing_it() -> None:
 async def test_stanzas_are_taken_whole_however_they_are_cut() -> None:
     async with connected() as server:
         await server.accept()
-        for octet in b"<iq type='get' id='1'><a xmlns='urn:x'>\xc3\xa4</a></iq><message id='2'/>":
+        for (
+            octet
+        ) in b"<iq type='get' id='1'><a xmlns='urn:x'>\xc3\xa4</a><iq id='x'/> </iq><message id='2'/>":
             server.say(bytes([octet]))
             await asyncio.sleep(0)
         server.say(b"<presence id='3'/><iq id='4'/>")

@@ -10,7 +10,7 @@ from hub.history.collecting import (
     ASK_AGAIN,
     EVERYTHING,
     FIRST_REST,
-    KEEP_EVERY,
+    KEEP_AFTER,
     LAST_REST,
     MAX_RESYNCS,
     Collecting,
@@ -32,8 +32,10 @@ from hub.history.events import (
     Request,
     Take,
 )
+from hub.history.link import REQUEST_TIMEOUT
 from hub.registry.consents import Consent
 from iec61850_model.client.reports import Report
+from iec61850_model.server.associations import LEASE_SECONDS
 from iec61850_model.values import OptFlds
 from tests.hub.history_reports import OPT_FLDS, T0, entry, members, report
 
@@ -92,6 +94,12 @@ class Talk:
 
     def report(self, one: Report, association: str = "1:1") -> list[str]:
         return self.words(self.machine.report(association, one, self.now))
+
+    def may_store(self, taken: Take) -> bool:
+        return self.machine.may_store(taken, self.now)
+
+    def settled(self, taken: Take, stored: bool) -> list[str]:
+        return self.words(self.machine.settled(taken, stored, self.now))
 
     def later(self, seconds: float) -> list[str]:
         self.now += seconds
@@ -309,6 +317,18 @@ def test_a_report_without_entry_id_cannot_be_resumed_from() -> None:
     assert talk.taken == []
 
 
+@pytest.mark.parametrize("other", [{"data_set_size": 40}, {"conf_rev": 2}])
+def test_a_report_of_another_data_set_is_not_read_as_if_it_were_of_this(other: dict[str, int]) -> None:
+    """The box has another model now, so members are asked for again."""
+    talk = live(entry(1))
+    assert talk.report(replace(report(2, 0), **other)) == ["abort"]  # type: ignore[arg-type]  # one field
+    assert talk.machine.position == entry(1)
+    talk.later(FIRST_REST)
+    talk.turn()
+    talk.answer(Associated("1:1"))
+    assert talk.answer(BLOCK) == [Request.MEMBERS]
+
+
 @pytest.mark.parametrize("time", [0.0, LATE + 601, 4e9])
 def test_a_time_that_cannot_be_gives_no_sample_and_is_counted(time: float) -> None:
     talk = live()
@@ -329,9 +349,46 @@ def test_a_report_that_was_not_stored_is_asked_for_again() -> None:
     talk = live(entry(1))
     talk.report(report(2, 0))
     talk.report(report(3, 1))
-    talk.machine.settled(entry(2), True, talk.now)
-    assert talk.words(talk.machine.settled(entry(3), False, talk.now)) == ["abort"]
+    second, third = talk.taken
+    assert talk.settled(second, True) == []
+    assert talk.settled(third, False) == ["abort"]
     assert talk.machine.position == entry(2)
+
+
+def test_what_follows_a_report_that_was_not_stored_is_not_stored_either() -> None:
+    """Both wait to be stored. With the second the place in the box's buffer would be past the first."""
+    talk = live(entry(1))
+    talk.report(report(2, 0))
+    talk.report(report(3, 1))
+    second, third = talk.taken
+    assert talk.may_store(second) and talk.may_store(third)
+    talk.settled(second, False)
+    assert not talk.may_store(third)
+    talk.later(FIRST_REST)
+    talk.turn()
+    for outcome in (Associated("1:1"), BLOCK, Members(members()), Done(), Done()):
+        talk.answer(outcome)
+    assert talk.report(report(2, 0)) == ["take 2"]
+    assert talk.settled(third, False) == [], "it is known already"
+    assert talk.may_store(talk.taken[-1])
+    assert talk.machine.position == entry(2)
+
+
+def test_not_stored_while_the_box_is_set_up_again_after_it() -> None:
+    """EntryID has been written already: it is written again, of the last report that was stored."""
+    talk = live(entry(1))
+    talk.report(report(2, 0))
+    talk.away()
+    talk.here()
+    talk.turn()
+    talk.answer(Associated("2:2"))
+    assert talk.answer(BLOCK) == [f"{Request.ENTRY} {entry(2).hex()}"]
+    assert talk.settled(talk.taken[0], False) == ["abort"]
+    assert talk.later(FIRST_REST) == ["queue"]
+    talk.turn()
+    talk.answer(Associated("3:3"))
+    talk.answer(BLOCK)
+    assert talk.answer(Members(members())) == [f"{Request.ENTRY} {entry(1).hex()}"]
 
 
 def test_a_damaged_report_is_asked_for_again() -> None:
@@ -361,14 +418,27 @@ def test_a_box_that_says_again_that_it_is_there_is_asked_whether_its_reports_are
     assert talk.answer(BLOCK) == ["abort", "queue"]
 
 
-def test_a_box_is_asked_before_its_association_ends_even_if_it_reports() -> None:
+@pytest.mark.parametrize("late", [-20.0, 0.0, 20.0])
+def test_reports_of_every_five_minutes_keep_the_association_and_nothing_is_asked(late: float) -> None:
+    """Whatever is between two reports, of boxes whose delay (BufTm) is always the same."""
     talk = live()
-    assert talk.later(KEEP_EVERY - 1) == []
+    for number in range(20):
+        assert talk.later(300 + (late if number % 2 else -late)) == []
+        assert talk.report(report(number + 1, number)) == [f"take {number + 1}"]
+    assert talk.machine.stage is Stage.LIVE
+
+
+def test_a_box_whose_report_fails_to_come_is_asked_before_its_association_ends() -> None:
+    assert KEEP_AFTER + 2 * REQUEST_TIMEOUT < LEASE_SECONDS
+    talk = live()
+    assert talk.later(KEEP_AFTER - 1) == []
     assert talk.report(report(1, 0)) == ["take 1"]
+    assert talk.later(KEEP_AFTER - 1) == []
     assert talk.later(1) == [Request.CHECK]
-    assert talk.later(KEEP_EVERY) == []  # one question at a time
+    assert talk.report(report(2, 1)) == ["take 2"]
+    assert talk.later(KEEP_AFTER) == []  # one question at a time
     assert talk.answer(Block(True, "AVG/LLN0$dsAvg", 1, OPT_FLDS)) == []
-    assert talk.later(KEEP_EVERY) == [Request.CHECK]
+    assert talk.later(KEEP_AFTER) == [Request.CHECK]
     assert talk.answer(Failed("no answer within 20 s")) == ["abort", "queue"]
 
 
@@ -445,6 +515,65 @@ def test_given_again_it_goes_on_without_what_was_measured_in_between() -> None:
     kept = [take.sample.interval - T0 for take in talk.taken if take.sample]
     assert kept == [300, 600, 1500, 1800]
     assert talk.machine.position == entry(6)
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "again", "kept"),
+    [
+        (T0 + 300, T0 + 300, [300, 600, 900]),  # not a moment without
+        (T0 + 299, T0 + 301, [900]),  # both intervals have a second of it
+        (T0 + 310, T0 + 590, [300, 900]),  # withdrawn and given again within one interval
+        (T0 + 300, T0 + 600, [300, 900]),  # to the end of one, and from the end of the next
+    ],
+)
+def test_a_value_is_kept_only_if_all_of_its_interval_had_consent(
+    withdrawn: float, again: float, kept: list[int]
+) -> None:
+    """It is no matter when the report comes: all of them come when consent has been given again."""
+    talk = live()
+    talk.agree(Consent(0.0, withdrawn), Consent(again, None))
+    for number in (1, 2, 3):
+        assert talk.report(report(number, number - 1)) == [f"take {number}"]
+    assert [take.sample.interval - T0 for take in talk.taken if take.sample] == kept
+
+
+def test_a_value_of_a_time_that_had_consent_is_fetched_when_it_is_given_again() -> None:
+    """Measured while it was in force and not stored before it was withdrawn: nothing is stored then, but it
+    is once somebody agrees again."""
+    talk = live(entry(1))
+    first = Consent(0.0, T0 + 600)
+    talk.now = T0 + 601
+    assert talk.agree(first) == [Request.DISABLE]
+    assert talk.report(report(2, 0)) == []
+    talk.answer(Done())
+    talk.answer(Done())
+    talk.now = T0 + 950
+    assert talk.agree(first, Consent(T0 + 950, None)) == ["queue"]
+    talk.turn()
+    for outcome in (Associated("1:1"), BLOCK, Done(), Done()):
+        talk.answer(outcome)
+    for number in (2, 3, 4, 5):
+        talk.report(report(number, number - 2))
+    assert [take.sample.interval - T0 for take in talk.taken if take.sample] == [600, 1500]
+
+
+def test_averages_that_end_between_the_ends_of_our_intervals_are_judged_by_their_own() -> None:
+    talk = live()
+    talk.agree(Consent(T0 + 290, None))
+    talk.report(report(2, 0, time=T0 + 580))  # of 280 to 580, though its row is that of 300 to 600
+    talk.report(report(3, 1, time=T0 + 880))
+    assert [take.sample.interval - T0 for take in talk.taken if take.sample] == [900]
+
+
+def test_consent_is_judged_again_when_it_is_stored() -> None:
+    """While it waited, consent was withdrawn as of the middle of its interval, and given again."""
+    talk = live()
+    talk.report(report(1, 0))
+    talk.report(report(2, 1))
+    first, second = talk.taken
+    talk.machine.consents = (Consent(0.0, T0 + 400), Consent(T0 + 500, None))
+    assert talk.may_store(first)
+    assert not talk.may_store(second)
 
 
 def test_given_again_while_it_is_being_ended() -> None:

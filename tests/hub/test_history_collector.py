@@ -113,12 +113,18 @@ class World:
         await until(lambda: self.link is not None and self.link.up)
 
     async def kill(self) -> None:
-        """As a power cut: nothing that waits is written any more."""
+        """As a power cut: nothing that waits is written any more.
+
+        But for the transaction under way, which is waited for: a process that is really killed gives the lock
+        of its database back, a connection that is torn out of a transaction in this one may keep it.
+        """
         assert self.task is not None
         assert self.process is not None
+        assert self.link is not None
+        self.link.disconnect()
         if self.process._writer is not None:
             self.process._writer._queue.clear()
-            self.process._writer._in_hand.clear()
+            await self.process._writer.settle()
             self.process._writer._idle.set()
         self.task.cancel()
         await asyncio.wait({self.task})
@@ -194,7 +200,7 @@ async def world(
     monkeypatch.setattr(hub.history.link, "ComponentLink", made.make_link)
     monkeypatch.setattr(hub.history.collector, "TICK", 0.05)
     monkeypatch.setattr("hub.history.collecting.FIRST_REST", 0.1)
-    monkeypatch.setattr("hub.history.link.REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr("hub.requests.REQUEST_TIMEOUT", 1.0)
     yield made
     if made.task is not None and not made.task.done():
         await made.kill()
@@ -390,6 +396,37 @@ async def test_strangers_and_nonsense_change_nothing(world: World) -> None:
                     typed = f' type="{type_}"' if type_ else ""
                     world.link.say(f'<{kind}{typed} id="1" from="{sender}" to="{to}"><x/></{kind}>')
     box.average(T, 1.0)
+    await world.stored(1)
+
+
+async def test_a_report_that_nobody_waits_for_is_given_back_so_that_its_box_ends_the_association(
+    world: World,
+) -> None:
+    """Reports keep an association: without this a box that did not hear of the end would never stop."""
+    box = await world.add_box(1)
+    await world.start()
+    await world.live()
+    assert world.link is not None and world.process is not None
+    world.link.lose = lambda xml: xml.startswith("<presence")  # so it is not told of the end
+    await world.registry.run(remove_heat_pump, "hp1", now=2.0)
+    await world.taken()
+    box.average(T, 1.0)
+    await until(lambda: not box.reporting)
+    assert world.powers() == {}
+
+
+async def test_a_report_for_an_earlier_collector_is_given_back(world: World) -> None:
+    box = await world.add_box(1)
+    await world.start()
+    await world.live()
+    await world.kill()
+    world.boxes.clear()  # it hears nothing of the next one's start
+    await world.start()
+    world.boxes[box.jid] = box
+    assert box.reporting
+    box.average(T, 1.0)
+    await until(lambda: not box.reporting)
+    box.announce(COLLECTOR)
     await world.stored(1)
 
 

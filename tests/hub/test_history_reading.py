@@ -9,7 +9,7 @@ import pytest
 
 from hub.history.quantities import QUANTITIES
 from hub.history.reading import interval_of, layout_of, sample_of, time_of
-from iec61850_model.mms.pdu import Data
+from iec61850_model.mms.pdu import Data, DataAccessError
 from iec61850_model.reference import Reference
 from iec61850_model.values import Quality
 from tests.hub.history_reports import T0, members, report
@@ -68,6 +68,22 @@ def test_a_value_of_another_kind_or_without_end_is_invalid() -> None:
         changed[index] = replace(changed[index], value=data)
         sample = sample_of(replace(whole, members=tuple(changed)), LAYOUT, T0)
         assert sample.invalid == 1 << (index // 2)
+
+
+@pytest.mark.parametrize("error", list(DataAccessError))
+def test_an_error_in_place_of_a_value_is_no_number(error: DataAccessError) -> None:
+    whole = report(0, 0)
+    for index in (0, 1, 34):
+        changed = list(whole.members)
+        changed[index] = replace(changed[index], value=error)
+        sample = sample_of(replace(whole, members=tuple(changed)), LAYOUT, T0)
+        assert (sample.cells[index // 2], sample.invalid) == (None, 1 << (index // 2))
+
+
+def test_a_value_without_its_quality_is_not_good() -> None:
+    whole = report(0, 0)
+    sample = sample_of(replace(whole, members=whole.members[:1] + whole.members[2:]), LAYOUT, T0)
+    assert (sample.cells[0], sample.invalid, sample.questionable, sample.good) == (1.5, 0, 1, 19)
 
 
 def test_unknown_members_are_left_out_of_account() -> None:

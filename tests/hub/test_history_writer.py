@@ -109,6 +109,20 @@ async def test_consent_is_asked_right_before_each_transaction(monkeypatch: pytes
     assert sorted(done) == [(1, False), (2, True)]
 
 
+async def test_what_was_not_allowed_is_told_before_the_next_is_asked_about() -> None:
+    """So that of one box nothing is stored after what was not."""
+    store, done = PretendedStore(), list[tuple[int, bool]]()
+    async with running(store) as writer:
+        put(writer, 0, done)
+        await asyncio.sleep(0.01)
+        put(writer, 1, done, lambda: False)
+        put(writer, 2, done, lambda: (1, False) not in done)
+        store.gate.set()
+        await writer.finish(PATIENCE)
+    assert store.batches == [[entry(0)]]
+    assert done == [(0, True), (1, False), (2, False)]
+
+
 async def test_settle_waits_for_what_was_judged_before() -> None:
     store, done = PretendedStore(), list[tuple[int, bool]]()
     async with running(store) as writer:

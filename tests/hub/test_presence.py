@@ -467,3 +467,13 @@ def test_a_provider_id_given_anew_is_another_provider(online: PresenceBoard) -> 
 def test_a_new_provider_is_greeted(online: PresenceBoard) -> None:
     effects = change(online, providers=(Provider("new", "me@new.example"),))
     assert said(effects) == [f"available: {HUB} -> me@new.example"]
+
+
+@pytest.mark.parametrize("resource", ["~withdrawn", "~ops", "~"])
+def test_no_session_of_a_provider_comes_or_goes_as_an_alias_of_operations(
+    board: PresenceBoard, resource: str
+) -> None:
+    """Else he could tell a box himself that he is withdrawn, or that operations is gone."""
+    for type_ in ("", "unavailable", "error"):
+        assert presence(board, f"{AGG}/{resource}", type_=type_) == []
+    assert board.sessions.get("agg", set()) == set()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,8 +28,10 @@ from hub.registry import (
     remove_provider,
     revoke_grant,
     revoke_grants_between,
+    steering_ended,
+    steering_ready,
 )
-from hub.registry.models import HeatPumpRow
+from hub.registry.models import HeatPumpRow, SteeringRow
 from hub.registry.scope import MAX_PATTERNS, checked_scope
 from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
 
@@ -244,8 +248,8 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
     """Random changes; a follower that looks now and then must hold exactly what the registry holds."""
     chance = random.Random(61850)
     follower = Roster()
-    most_known = most_granted = 0
-    for step in range(400):
+    most_known = most_granted = most_ready = most_leaving = 0
+    for step in range(450):
         await registry.run(_random_change, chance, step)
         if chance.random() < 0.3:
             follower.apply(await registry.read(changes_since, follower.revision))
@@ -254,15 +258,19 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
             assert _content(follower) == _content(fresh)
             most_known = max(most_known, len(follower.heat_pumps))
             most_granted = max(most_granted, len(await registry.read(list_grants, now=NOW)))
+            most_ready = max(most_ready, sum(len(fresh.slots(one)) for one in fresh.heat_pumps))
+            most_leaving = max(most_leaving, len(fresh.leaving))
     assert most_known >= 3
     assert most_granted > 4
+    assert most_ready > 2
+    assert most_leaving >= 1
 
 
 def _random_change(session: Session, chance: random.Random, step: int) -> None:
     number = chance.randrange(4)
     heat_pump, provider = f"hp{number}", f"sp{chance.randrange(3)}"
-    try:
-        match chance.randrange(8):
+    with suppress(Conflict, NotFound), session.begin_nested():  # not every random change is possible
+        match chance.randrange(10):
             case 0 | 1:
                 hp(session, heat_pump, f"box{chance.randrange(4)}@boxes.example")
             case 2:
@@ -271,12 +279,23 @@ def _random_change(session: Session, chance: random.Random, step: int) -> None:
                 remove_heat_pump(session, heat_pump, now=NOW + step)
             case 4 if chance.random() < 0.4:
                 remove_provider(session, provider, now=NOW + step)
+            case 3 | 4:
+                steering_ended(session, _some(session, chance, "ending"))
+            case 6 | 7:
+                steering_ready(session, _some(session, chance, "pending"))
             case 5:
                 revoke_grants_between(session, provider, heat_pump, now=NOW)
             case _:
-                give(session, provider=provider, heat_pump=heat_pump, rights=[chance.choice(list(Right))])
-    except (Conflict, NotFound):
-        pass  # not every random change is possible
+                give(session, provider=provider, heat_pump=heat_pump, rights=[_right(chance)])
+
+
+def _right(chance: random.Random) -> Right:
+    return Right.SCHEDULE if chance.random() < 0.5 else chance.choice(list(Right))
+
+
+def _some(session: Session, chance: random.Random, state: str) -> list[int]:
+    keys = session.scalars(select(SteeringRow.pk).where(SteeringRow.state == state))
+    return [key for key in keys if chance.random() < 0.5]
 
 
 def _content(roster: Roster) -> object:
@@ -291,6 +310,9 @@ def _content(roster: Roster) -> object:
             for provider in roster.providers
             for heat_pump in roster.heat_pumps
         },
+        {heat_pump: dict(roster.slots(heat_pump)) for heat_pump in roster.heat_pumps},
+        roster.leaving,
+        {box.box: roster.leaving_of_box(box.box) for box in roster.leaving.values()},
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from box_model import ICD
 from box_server import SP, Box, named, structure
+from control_models import MODEL
 
 from iec61850_model.mms.pdu import (
     ConfirmedRequest,
@@ -21,39 +21,9 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
 from iec61850_model.server import Effect, Reply, Send, Switch
-from iec61850_model.values import AddCause, ControlModel, OrCat, Timestamp
-from support.control_icd import only_device, with_control_models
+from iec61850_model.values import AddCause, OrCat, Timestamp
 
-DIRECT, SELECT, ENHANCED = "HP/EvuGGIO1.SPCSO1", "HP/RlyGGIO1.SPCSO1", "HP/RlyGGIO1.SPCSO2"
-STATE, ROOM = "HP/SgrGGIO1.ISCSO1", "HP/RmFSPT1.SptVal"
-OBJECTS = {
-    ControlModel.DIRECT_NORMAL: DIRECT,
-    ControlModel.SBO_NORMAL: SELECT,
-    ControlModel.DIRECT_ENHANCED: ENHANCED,
-    ControlModel.SBO_ENHANCED: STATE,
-}
-"""One object of each control model."""
-SBO_TIMEOUT, OPER_TIMEOUT = 20.0, 10.0
-"""Seconds, as the model says."""
 ON, OFF = Data("boolean", True), Data("boolean", False)
-
-_SWITCHES = {"Loc": "SPS_plain", "LocSta": "SPC_status_only", "CmdBlk": "SPC_status_only"}
-MODEL = with_control_models(
-    only_device("HP", ICD.read_bytes()),
-    {
-        "RlyGGIO1.SPCSO1": "sbo-with-normal-security",
-        "RlyGGIO1.SPCSO2": "direct-with-enhanced-security",
-        "SgrGGIO1.ISCSO1": "sbo-with-enhanced-security",
-        "RmFSPT1.SptVal": "direct-with-enhanced-security",
-    },
-    {
-        "EvuGGIO1": _SWITCHES,
-        "RlyGGIO1": {"CmdBlk": "SPC_status_only"},
-        "LLN0": {"Loc": "SPS_plain", "MltLev": "SPG_fixed"},
-    },
-    sbo_timeout=20_000,
-    oper_timeout=10_000,
-)
 
 
 class ControlBox(Box):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from iec61850_model.blocks import Blocks
 from iec61850_model.client import Client
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.mms.xer import decode_payload, encode_payload, parse
-from iec61850_model.scl import read_scl
 from iec61850_model.server.dispatch import NO_BLOCKS, Server
 from iec61850_model.server.effects import Incoming, Moment, Reply, Send, Switch
 from iec61850_model.values import AddCause
+from tests.iec61850_model.box_model import box_tree
 
-ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
 NOW = 1_800_000_000.0
 
 
@@ -21,7 +18,7 @@ class Box:
     """A server with a relay that obeys, reached without a network; its model has the blocks given here."""
 
     def __init__(self, blocks: Blocks = NO_BLOCKS) -> None:
-        self.server = Server(read_scl(ICD.read_bytes()), blocks)
+        self.server = Server(box_tree(), blocks)
         self.client = Client(self)
         self.now: float = NOW
         self.requests = 0

@@ -15,7 +15,7 @@ from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
 from iec61850_model.server import Moment, Send, Server, Switch
 from iec61850_model.values import AddCause, OrCat, Timestamp
-from tests.iec61850_model.control_scene import DIRECT, ENHANCED, MODEL, SELECT, STATE
+from tests.iec61850_model.control_models import DIRECT, ENHANCED, MODEL, SELECT, STATE
 from tests.iec61850_model.in_memory_box import Box
 
 PEER = "hp0001@hub.example.org/IEC"

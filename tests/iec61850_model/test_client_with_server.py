@@ -128,3 +128,42 @@ def test_everything_works_inside_an_association_too(box: Box) -> None:
 
     run(story())
     assert len(box.server.associations) == 0
+
+
+# --- a node too large to be described at once -----------------------------------------------------
+
+
+def test_a_node_too_large_to_describe_at_once_is_described_in_parts_and_as_the_device_has_it() -> None:
+    box = Box()
+    definition = run(box.client.definition(PEER, "SCH", "RmFSCH1"))
+    node = box.server.tree.devices["SCH"].nodes["RmFSCH1"]
+    for fc, branch in node.by_fc.items():
+        for name, child in branch.children.items():
+            assert definition.find(fc, (name,)) == child.describe(), (fc, name)
+    assert definition.unordered == {FC.SP}
+    assert box.requests <= 15, "what differs by its number alone is asked for once"
+    asked = box.requests
+    run(box.client.definition(PEER, "SCH", "RmFSCH1"))
+    assert box.requests == asked
+
+
+def test_values_of_a_large_node_have_their_names() -> None:
+    box = Box()
+    written = Reference.parse("SCH/RmFSCH1.ValASG042.setMag.f[SP]")
+    assert run(box.client.set_data_values(PEER, [(written, 21.5)])) == [None]
+    values = run(box.client.get_all_data_values(PEER, "SCH", "RmFSCH1", FC.SP))
+    assert values["ValASG042"] == {"setMag": {"f": 21.5}}
+    assert values["ValASG041"] == {"setMag": {"f": 0.0}}
+    assert values["NumEntr"] == {"setVal": 0}
+
+
+def test_96_entries_are_written_and_read_in_one_request_each() -> None:
+    box = Box()
+    entries = [Reference.parse(f"SCH/RmFSCH1.ValASG{n:03}.setMag.f[SP]") for n in range(1, 97)]
+    run(box.client.definition(PEER, "SCH", "RmFSCH1"))
+    before = box.requests
+    written = [(one, 18 + number / 8) for number, one in enumerate(entries)]
+    assert run(box.client.set_data_values(PEER, written)) == [None] * 96
+    values = run(box.client.get_data_values(PEER, entries))
+    assert values == [Data("floating-point", value) for _, value in written]
+    assert box.requests == before + 2

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 from box_server import NOON, OTHER, SP, structure
-from control_scene import (
-    DIRECT,
-    ENHANCED,
-    OFF,
-    OPER_TIMEOUT,
-    ROOM,
-    SBO_TIMEOUT,
-    SELECT,
-    STATE,
-    ControlBox,
-    said,
-)
+from control_models import DIRECT, ENHANCED, OPER_TIMEOUT, ROOM, SBO_TIMEOUT, SELECT, STATE
+from control_scene import OFF, ControlBox, said
 
 from iec61850_model.mms.pdu import (
     ConfirmedRequest,

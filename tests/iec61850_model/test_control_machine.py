@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from box_server import OTHER, SP
-from control_scene import OBJECTS, SBO_TIMEOUT, SELECT, STATE, ControlBox
+from control_models import OBJECTS, SBO_TIMEOUT, SELECT, STATE
+from control_scene import ControlBox
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from box_server import structure
-from control_scene import DIRECT, ENHANCED, ON, SELECT, ControlBox, said
+from control_models import DIRECT, ENHANCED, SELECT
+from control_scene import ON, ControlBox, said
 
 from iec61850_model.mms.pdu import Data
 from iec61850_model.values import GOOD, AddCause, OrCat, Quality

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from box_server import NOON, OTHER, SP
-from control_scene import DIRECT, ENHANCED, OFF, ON, SBO_TIMEOUT, SELECT, STATE, ControlBox, said
+from control_models import DIRECT, ENHANCED, SBO_TIMEOUT, SELECT, STATE
+from control_scene import OFF, ON, ControlBox, said
 
 from iec61850_model.mms.pdu import ConcludeRequest, Data
 from iec61850_model.server import Moment

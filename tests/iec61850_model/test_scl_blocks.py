@@ -297,7 +297,14 @@ def box() -> Model:
 
 def test_the_box_has_its_data_sets(box: Model) -> None:
     sizes = {f"{one.ld}/{one.item}": len(one.members) for one in box.blocks.data_sets}
-    assert sizes == {"LD0/LLN0$dsStat": 22, "MET/LLN0$dsMeas": 25, "MET/LLN0$dsCnt": 6, "AVG/LLN0$dsAvg": 41}
+    assert sizes == {
+        "LD0/LLN0$dsStat": 22,
+        "LD0/LLN0$dsSchd": 36,
+        "MET/LLN0$dsMeas": 25,
+        "MET/LLN0$dsCnt": 6,
+        "AVG/LLN0$dsAvg": 41,
+        "SCH/LLN0$dsCtlEnt": 6,
+    }
 
 
 def test_all_that_is_measured_is_in_a_data_set(box: Model) -> None:
@@ -387,8 +394,9 @@ def test_names_of_blocks_fit_into_item_names(box: Model) -> None:
         assert len(f"{one.ln}$BR${one.name}$TimeofEntry") <= MAX_ITEM_NAME
 
 
-def test_the_log_keeps_every_change_of_state(box: Model) -> None:
-    (log,) = box.blocks.logs
-    assert (log.ld, log.ln, log.log, log.data_set) == ("LD0", "LLN0", "GeneralLog", "LLN0$dsStat")
-    assert log.enabled and log.reason_code
-    assert log.trg_ops == Trigger.DCHG | Trigger.QCHG
+def test_the_log_keeps_every_change_of_state_and_what_the_schedules_do(box: Model) -> None:
+    state, schedules = box.blocks.logs
+    for log, data_set in ((state, "dsStat"), (schedules, "dsSchd")):
+        assert (log.ld, log.ln, log.log, log.data_set) == ("LD0", "LLN0", "GeneralLog", f"LLN0${data_set}")
+        assert log.enabled and log.reason_code
+        assert log.trg_ops == Trigger.DCHG | Trigger.QCHG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from box_model import box_tree
@@ -33,8 +34,12 @@ from iec61850_model.tree import Branch
 from iec61850_model.values import AddCause, Timestamp
 
 MODEL = box_tree()
+ANOTHER_SLOT = re.compile(r"[A-Za-z0-9]+FSCH[2-9]\b", re.ASCII)
 NAMES = [
-    ObjectName(item, device.name) for device in MODEL.devices.values() for item in device.variable_names()
+    ObjectName(item, device.name)
+    for device in MODEL.devices.values()
+    for item in device.variable_names()
+    if not ANOTHER_SLOT.match(item)  # thousands of names that are as those of the first slot
 ]
 SETTINGS = [name for name in NAMES if "$SP" in name.item]
 OPERS = [name for name in NAMES if name.item.endswith("$Oper")]
@@ -194,8 +199,9 @@ def test_every_variable_of_the_model_can_be_read_and_described() -> None:
 def test_whatever_is_written_can_be_read_again(requests: list[WriteRequest]) -> None:
     box = Box()
     for request in requests:
-        box.service(request)
-    everything = named("HP/HcFCSD1[SP]", "MET/ShMFLW1[SP]", "MET/LLN0[SP]")
+        replies = [effect for effect in box.hear(ConfirmedRequest(7, request)) if isinstance(effect, Reply)]
+        assert len(replies) == 1
+    everything = named("HP/HcFCSD1[SP]", "MET/ShMFLW1[SP]", "MET/LLN0[SP]", "SCH/EvuFSCH1[SP]")
     check_encodes(Payload(box.ask(ConfirmedRequest(7, ReadRequest(everything)))))
 
 

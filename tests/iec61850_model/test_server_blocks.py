@@ -28,6 +28,8 @@ from iec61850_model.mms.pdu import (
     ReadJournalResponse,
     ReadRequest,
     ReadResponse,
+    Reject,
+    RejectReason,
     RequestService,
     Unconfirmed,
     VariableListName,
@@ -148,6 +150,35 @@ def test_a_block_is_disabled_when_its_association_ends(box: Box, end: str) -> No
     assert box.read(f"{LIVE}.RptEna[RP]") == (OFF,)
     measured(box, 1234.5)
     assert values(box.wait(0)) == []
+
+
+@pytest.mark.parametrize(("block", "fc"), [(BUFFERED, "BR"), (LIVE, "RP")])
+def test_reports_alone_keep_their_association_even_if_one_fails_to_come(
+    box: Box, block: str, fc: str
+) -> None:
+    """Those of every 5 minutes, some s sooner or later."""
+    association = enabled(box, block, fc)
+    another = box.associate()
+    for watts, pause in enumerate((300, 320, 280, 300, 600, 300, 620, 300)):
+        box.wait(pause)
+        measured(box, float(watts))
+        assert values(box.wait(0)) == [(SP, association)]
+    assert len(box.server.associations) == 1
+    assert box.ask(ConcludeRequest(), association=another) == Reject(RejectReason.ILLEGAL_ACSE_MAPPING)
+    box.wait(LEASE_SECONDS - 1)
+    assert len(box.server.associations) == 1
+    box.wait(1)
+    assert len(box.server.associations) == 0
+
+
+def test_a_report_that_bounces_ends_the_association_that_it_had_kept(box: Box) -> None:
+    association = enabled(box, BUFFERED, "BR")
+    measured(box, 1.0)
+    assert values(box.wait(300)) == [(SP, association)]
+    box.server.peer_gone(SP, box.moment)
+    measured(box, 2.0)
+    assert values(box.wait(300)) == []
+    assert len(box.server.associations) == 0
 
 
 def test_only_the_owner_is_shown_who_owns_a_block(box: Box) -> None:

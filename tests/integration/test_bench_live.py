@@ -41,3 +41,24 @@ def test_router_and_fanout_through_prosody(prosody_install: ProsodyInstall) -> N
 def test_router_through_ejabberd(ejabberd_install: EjabberdInstall) -> None:
     router = bench("router", "--server", "ejabberd")["router"]["ejabberd"]
     assert router["64 in flight"]["floor"]["per_second"] > 0
+
+
+def test_collector_through_prosody(prosody_install: ProsodyInstall) -> None:
+    results = bench("collect", "--server", "prosody")
+    for database in ("sqlite", "postgresql"):
+        one = results["collect"]["prosody"][database]
+        assert one["per_second"] > 0
+        assert one["floor_per_second"] > 0
+        assert one["octets"] > 4_000
+    assert {"prosody", "collector", "postgresql", "boxes"} <= set(one["cores"])
+    assert "postgresql" in shown(results)
+
+
+def test_a_box(prosody_install: ProsodyInstall) -> None:
+    results = bench("box")
+    box = results["box"]
+    assert set(box["updates"]) == {"live", "all kept"}
+    assert 0 < box["cpu_share"] < 1
+    assert box["peak_octets"] > 10_000_000
+    assert box["written_per_average"] > 0, "an average is on the disk before it is reported"
+    assert "of a core" in shown(results)

@@ -67,7 +67,7 @@ def sp(box: LiveBox) -> HeatPumpAccess:
 
 
 async def test_ls_goes_down_level_by_level(sp: HeatPumpAccess) -> None:
-    assert await sp.ls("hp0001") == ["AVG", "DER", "HP", "LD0", "MET"]
+    assert await sp.ls("hp0001") == ["AVG", "DER", "HP", "LD0", "MET", "SCH"]
     assert "MMXU1" in await sp.ls("hp0001", "MET")
     assert "TotW" in await sp.ls("hp0001", "MET/MMXU1")
     assert "mag[MX]" in await sp.ls("hp0001", "MET/MMXU1.TotW")
@@ -82,7 +82,7 @@ async def test_browse_shows_every_level_with_values(sp: HeatPumpAccess, box: Liv
     tree = await sp.browse("hp0001")
     kinds = {branch.kind for branch in tree.walk()}
     assert kinds == set(Kind)
-    assert [device.name for device in tree.children] == ["AVG", "DER", "HP", "LD0", "MET"]
+    assert [device.name for device in tree.children] == ["AVG", "DER", "HP", "LD0", "MET", "SCH"]
     labels = [branch.label for branch in tree.walk()]
     assert "TotW = 1234.5 W  [good]" in labels
     assert "stVal [ST] = on" in labels, "an enumeration is shown as text at the attribute too"

@@ -408,18 +408,23 @@ async def test_a_block_that_stopped_without_a_word_is_enabled_again(
         assert len((await anext(stream)).entries) == 25
 
 
-async def test_the_device_hears_of_us_however_much_it_reports(
-    box: ReportingBox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its lease is renewed by requests; reports alone may not do."""
-    monkeypatch.setattr(report_source, "KEEPALIVE", 0.0)
+async def test_a_device_is_asked_only_when_no_report_has_come_for_long(box: ReportingBox) -> None:
+    """A report keeps the association, and says that the block is enabled."""
     async with listening(box, dataset="dsMeas") as stream:
         await anext(stream)
+        (source,) = box.sp._subscriptions._sources
         for value in range(4):
             before = len(box.requests)
+            source._checked -= 2 * report_source.KEEPALIVE
             box.has(POWER, float(value), pause=100.0)
             assert told(await anext(stream)) == {POWER: float(value)}
-            assert len(box.requests) == before + 1
+            assert len(box.requests) == before
+        source._checked -= 2 * report_source.KEEPALIVE
+        waiting = asyncio.ensure_future(anext(stream))
+        while len(box.requests) == before:  # noqa: ASYNC110 - a list is what there is
+            await asyncio.sleep(0.001)
+        box.has(POWER, 5.0)
+        assert told(await waiting) == {POWER: 5.0}
 
 
 async def test_a_right_that_ended_ends_the_stream(box: ReportingBox) -> None:

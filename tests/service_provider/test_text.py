@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +16,7 @@ from iec61850_model.units import unit_text
 from iec61850_model.values import EntryTime, Quality, Timestamp
 from service_provider import Reading, UnusableValue
 from service_provider.reading import jsonable, plain_text
-from service_provider.text import time_from_text, value_from_text
+from service_provider.text import coming_time_from_text, time_from_text, value_from_text
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BOOLEAN, INTEGER = Primitive("boolean"), Primitive("integer", 32)
@@ -83,6 +85,41 @@ def test_a_time_of_day() -> None:
     assert time_from_text("2026-11-23T13:00:00Z", NOW) == NOW + timedelta(hours=1)
     assert time_from_text("2026-11-23T13:00:00+01:00", NOW) == NOW
     assert time_from_text("2026-11-23T13:00:00", NOW) == datetime(2026, 11, 23, 13).astimezone(UTC)
+
+
+@pytest.fixture
+def copenhagen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Copenhagen")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("copenhagen")
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("17:30", "2026-11-23T16:30Z"),
+        ("13:01", "2026-11-23T12:01Z"),
+        ("13:00", "2026-11-24T12:00Z"),
+        ("0:05", "2026-11-23T23:05Z"),
+        ("2026-07-01T12:00", "2026-07-01T10:00Z"),
+        ("2026-12-01T12:00", "2026-12-01T11:00Z"),
+    ],
+)
+def test_local_time_goes_out_as_utc(text: str, utc: str) -> None:
+    assert coming_time_from_text(text, NOW) == datetime.fromisoformat(utc)
+
+
+@pytest.mark.usefixtures("copenhagen")
+@pytest.mark.parametrize(
+    ("text", "says"), [("2026-03-29T02:30", "does not exist"), ("2026-10-25T02:30", "comes twice")]
+)
+def test_a_local_time_that_is_not_one_moment_is_asked_about(text: str, says: str) -> None:
+    with pytest.raises(UnusableValue, match=says):
+        time_from_text(text, NOW)
+    assert time_from_text(f"{text}+01:00", NOW) == datetime.fromisoformat(f"{text}+01:00")
 
 
 @pytest.mark.parametrize("text", ["5s", "+5w", "tomorrow", "", "+", "25:00"])

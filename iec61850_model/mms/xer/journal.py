@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import Data, JournalEntry, ReadJournalRequest, ReadJournalResponse, RejectReason
-from iec61850_model.mms.xer.data import encoded, exactly, read_data, write_data
+from iec61850_model.mms.xer.data import encoded, exactly, read_wrapped, write_data
 from iec61850_model.mms.xer.names import identifier, read_name, write_name, written_identifier
 from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, arguments, shown
 from iec61850_model.values import EntryTime
@@ -124,7 +124,7 @@ def _read_entry(element: Element, reader: Reader) -> JournalEntry:
 def _read_variable(element: Element, reader: Reader) -> tuple[str, Data]:
     names = ("variableTag", "valueSpecification")
     tag, value = arguments(reader.fields(element, names), *names)
-    return identifier(tag, reader), read_data(*reader.choice(value), reader)
+    return identifier(tag, reader), read_wrapped(value, reader)
 
 
 def _read_limit(element: Element | None, way: str, reader: Reader) -> EntryTime | None:

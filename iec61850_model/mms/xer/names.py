@@ -18,7 +18,7 @@ from iec61850_model.mms.pdu import (
     VariableListName,
 )
 from iec61850_model.mms.xer.data import digits, escape
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, UnencodableValue, shown
 
 MAX_VARIABLES = 512
 """Variables of one request; with the longest names they fill a PDU of the default size."""
@@ -39,6 +39,9 @@ MAX_NUMBER_BITS = 64
 _SIZED = ("bit-string", "octet-string", "visible-string", "mMSString")
 _NUMBERS = ("integer", "unsigned")
 _BARE = ("boolean", "utc-time")
+_USUAL = tuple(f"{{{NS82}}}{name}" for name in ("variableSpecification", "name", "domain-specific"))
+_USUAL_PARTS = tuple(f"{{{NS82}}}{name}" for name in ("domainId", "itemId"))
+"""What stands around the two parts of a variable's name, and these."""
 FLOAT32 = Primitive("floating-point", 32)
 _FLOAT32_XML = (
     "<floating-point><format-width>32</format-width><exponent-width>8</exponent-width></floating-point>"
@@ -132,6 +135,9 @@ def read_variables(element: Element, reader: Reader) -> tuple[ObjectName, ...]:
     """Read a listOfVariable, which names at least one; raises MalformedPdu."""
     names = []
     for item in reader.items(element, "SEQUENCE", MAX_VARIABLES):
+        if (usual := _usual_name(item)) is not None:
+            names.append(usual)
+            continue
         fields = reader.fields(item, ("variableSpecification", "alternateAccess"))
         if "alternateAccess" in fields:
             raise MalformedPdu("alternateAccess is not supported", RejectReason.INVALID_ARGUMENT)
@@ -146,6 +152,29 @@ def read_variables(element: Element, reader: Reader) -> tuple[ObjectName, ...]:
     if not names:
         raise MalformedPdu("listOfVariable is empty", RejectReason.INVALID_ARGUMENT)
     return tuple(names)
+
+
+def _usual_name(item: Element) -> ObjectName | None:
+    """The variable of a domain named in ``item``; None if anything else is there, to be read with care.
+    Nearly all variables are named so, and a call for each element would cost the most of a request.
+    """
+    element = item
+    for tag in _USUAL:
+        if len(element) != 1 or element.attrib or element.text:
+            return None
+        element = element[0]
+        if element.tag != tag or element.tail:
+            return None
+    if len(element) != 2 or element.attrib or element.text:
+        return None
+    domain, variable = element
+    if (domain.tag, variable.tag) != _USUAL_PARTS:
+        return None
+    for part in (domain, variable):
+        text = part.text or ""
+        if len(part) or part.attrib or part.tail or not _is_identifier(text) or text != text.strip():
+            return None
+    return ObjectName(variable.text or "", domain.text or "")
 
 
 def write_type(described: TypeDescription, out: list[str], depth: int = 0) -> None:

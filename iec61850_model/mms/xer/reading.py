@@ -14,7 +14,7 @@ _NAME_STARTS = len(_IN_NS82)
 
 MAX_INTEGER_DIGITS = 20
 """Digits of the largest 64-bit integer; longer text is refused before it is turned into a number."""
-_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII)
+_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}", re.ASCII).fullmatch
 _BLANK = " \t\r\n"
 
 
@@ -125,13 +125,17 @@ class Reader:
         """Children of a SEQUENCE OF, all of one name, at most ``limit``."""
         if element.attrib:
             self.check_plain(element)
-        self.check_no_text(element)
+        if element.text:
+            self.check_no_text(element)
         if len(element) > limit:
             raise MalformedPdu(
                 f"{shown(element.tag)} has more than {limit} entries", RejectReason.VALUE_OUT_OF_RANGE
             )
+        expected = _IN_NS82 + name
         for child in element:
-            if self.name(child) != name:
+            if child.tail:
+                self.check_no_text(element)
+            if child.tag != expected and self.name(child) != name:
                 raise MalformedPdu(f"{shown(element.tag)} holds {shown(child.tag)} where {name} is to stand")
         return list(element)
 
@@ -183,16 +187,17 @@ class Reader:
 
 def arguments(fields: dict[str, Element], *names: str) -> list[Element]:
     """The fields of these names, all of which a service needs; raises MalformedPdu."""
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
-    return [fields[name] for name in names]
+    try:
+        return [fields[name] for name in names]
+    except KeyError:
+        missing = [name for name in names if name not in fields]
+        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT) from None
 
 
 def integer(text: str, low: int, high: int) -> int:
     """Decimal integer in low..high; raises MalformedPdu."""
     stripped = text.strip(_BLANK)
-    if not _INTEGER.fullmatch(stripped):
+    if not _INTEGER(stripped):
         raise MalformedPdu(f"{shown(stripped)} is not an integer", RejectReason.INVALID_ARGUMENT)
     value = int(stripped)
     if not low <= value <= high:

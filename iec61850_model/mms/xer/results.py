@@ -6,10 +6,11 @@ from collections.abc import Sized
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import AccessResult, Data, DataAccessError, RejectReason
-from iec61850_model.mms.xer.data import read_data, write_data
+from iec61850_model.mms.xer.data import read_wrapped, write_data
 from iec61850_model.mms.xer.names import MAX_VARIABLES
-from iec61850_model.mms.xer.reading import MalformedPdu, Reader, UnencodableValue, shown
+from iec61850_model.mms.xer.reading import NS82, MalformedPdu, Reader, UnencodableValue, shown
 
+_SUCCESS = f"{{{NS82}}}success"
 _ACCESS_ERRORS = {error.text: error.value for error in DataAccessError}
 
 
@@ -35,15 +36,20 @@ def write_results(results: tuple[AccessResult, ...], out: list[str]) -> None:
 
 def read_results(element: Element, reader: Reader) -> tuple[AccessResult, ...]:
     """Read a listOfAccessResult; raises MalformedPdu."""
-    return tuple(
-        _read_result(*reader.choice(item), reader)
-        for item in reader.items(element, "AccessResult", MAX_VARIABLES)
-    )
+    results: list[AccessResult] = []
+    for item in reader.items(element, "AccessResult", MAX_VARIABLES):
+        if len(item) == 1 and not (item.attrib or item.text):
+            found = item[0]
+            if found.tag == _SUCCESS and not found.tail:  # as nearly all are: without a call
+                results.append(read_wrapped(found, reader))
+                continue
+        results.append(_read_result(*reader.choice(item), reader))
+    return tuple(results)
 
 
 def _read_result(way: str, element: Element, reader: Reader) -> AccessResult:
     if way == "success":
-        return read_data(*reader.choice(element), reader)
+        return read_wrapped(element, reader)
     if way == "failure":
         return read_access_error(element, reader)
     raise MalformedPdu(f"{shown(way)} is neither success nor failure")

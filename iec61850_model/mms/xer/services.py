@@ -25,7 +25,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.mms.xer.data import read_data, write_data
+from iec61850_model.mms.xer.data import read_wrapped, write_data
 from iec61850_model.mms.xer.journal import (
     read_journal_request,
     read_journal_response,
@@ -124,9 +124,7 @@ def _read_read(element: Element, reader: Reader) -> ReadRequest:
 def _read_write(element: Element, reader: Reader) -> WriteRequest:
     fields = reader.fields(element, ("variableAccessSpecification", "listOfData"))
     access, values = arguments(fields, "variableAccessSpecification", "listOfData")
-    data = tuple(
-        read_data(*reader.choice(item), reader) for item in reader.items(values, "Data", MAX_VARIABLES)
-    )
+    data = tuple([read_wrapped(item, reader) for item in reader.items(values, "Data", MAX_VARIABLES)])
     return WriteRequest(read_access(access, reader), data)
 
 

@@ -12,14 +12,16 @@ from typing import Any
 
 import click
 
-from support.bench import codec, decision, fanout, router
+from support.bench import box, codec, collect, decision, fanout, router
 from support.bench.calling import NoAnswer
 from support.bench.report import shown
 from support.bench.world import ServerName, WorldError
 from support.ejabberd import EjabberdError, EjabberdUnavailableError
+from support.postgresql import PostgresqlError, PostgresqlUnavailableError
 from support.prosody import ProsodyError, ProsodyUnavailableError
+from support.scene import SceneError
 
-BENCHES = ("codec", "router", "fanout", "decision")
+BENCHES = ("codec", "router", "fanout", "decision", "box", "collect")
 SERVERS: dict[str, tuple[ServerName, ...]] = {
     "prosody": ("prosody",),
     "ejabberd": ("ejabberd",),
@@ -42,14 +44,14 @@ SERVERS: dict[str, tuple[ServerName, ...]] = {
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help="Measurements that a median is taken of (router, fanout).",
+    help="Measurements that a median is taken of (router, fanout, collect).",
 )
 @click.option(
     "--server",
     type=click.Choice(list(SERVERS)),
     default="both",
     show_default=True,
-    help="XMPP server the router and fanout benches go through.",
+    help="XMPP server the router, fanout and collect benches go through.",
 )
 @click.option(
     "--size",
@@ -64,9 +66,11 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
     router    reads to a box and back, beside a relay that only changes addresses
     fanout    10,000 operates to 10,000 heat pumps, beside the same relay
     decision  the decision in a roster of 258,000 heat pumps, and a router's start with it
+    box       updates of a box's model, and what hpbox takes of processor, memory and SD card
+    collect   5-minute reports into SQLite and PostgreSQL, beside the same stanzas dropped
 
     Close what else runs on the machine. Nothing is left behind; no root and no network are needed, except to
-    get Prosody and ejabberd the first time.
+    get Prosody, ejabberd and PostgreSQL the first time.
     """
     names = BENCHES if what == "all" else (what,)
     results: dict[str, Any] = {"conditions": _conditions(seconds, runs)}
@@ -75,7 +79,8 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
             _progress(f"{name} ...")
             results[name] = _run(name, seconds, runs, SERVERS[server], size)
     except (
-        NoAnswer, WorldError, ProsodyError, ProsodyUnavailableError, EjabberdError, EjabberdUnavailableError,
+        NoAnswer, WorldError, SceneError, ProsodyError, ProsodyUnavailableError, EjabberdError,
+        EjabberdUnavailableError, PostgresqlError, PostgresqlUnavailableError,
     ) as failed:  # fmt: skip
         raise click.ClickException(str(failed)) from failed
     click.echo(json.dumps(results, indent=2) if as_json else shown(results))
@@ -86,11 +91,14 @@ def _run(
 ) -> dict[str, Any]:
     if name == "codec":
         return codec.run(seconds)
+    if name == "box":
+        return box.run(seconds)
     if name == "decision":
         return decision.run(seconds, decision.Size(size, min(size, 300), size) if size else None)
     per_server: dict[str, Callable[[ServerName], dict[str, Any]]] = {
         "router": lambda server: router.run(server, seconds, runs, size or router.HEAT_PUMPS),
         "fanout": lambda server: fanout.run(server, runs, size or fanout.OPERATES),
+        "collect": lambda server: collect.run(server, seconds, runs, size or collect.HEAT_PUMPS),
     }
     results: dict[str, Any] = {}
     for server in servers:

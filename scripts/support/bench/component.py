@@ -29,11 +29,13 @@ class Component(asyncio.Protocol):
         self.ready: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         self.write: Callable[[bytes], None]
+        self.close: Callable[[], None]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open the stream."""
         assert isinstance(transport, asyncio.WriteTransport)
         self.write = transport.write
+        self.close = transport.close
         opening = (
             f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{STREAMS}' to='{self._domain}'>"
         )

@@ -39,7 +39,7 @@ async def _measure(world: World, runs: int, operates: int) -> dict[str, Any]:
     component = await connect(PROVIDERS, world.secret, world.provider_port, caller.take)
     caller.write = component.write
     taken: dict[str, list[float]] = {FLOOR: [], HUB: []}
-    busy: list[dict[str, float]] = []
+    busy: dict[str, list[dict[str, float]]] = {FLOOR: [], HUB: []}
     for _ in range(runs):
         for domain in (FLOOR, HUB):
             meter = CpuMeter(world.pids)
@@ -47,10 +47,9 @@ async def _measure(world: World, runs: int, operates: int) -> dict[str, Any]:
             if len(sample.latencies) != operates:
                 raise AssertionError(f"{len(sample.latencies)} of {operates} operates were answered")
             taken[domain].append(sample.seconds)
-            if domain == HUB:
-                busy.append(meter.busy())
+            busy[domain].append(meter.busy())
     ratio = median(ours / floor for ours, floor in zip(taken[HUB], taken[FLOOR], strict=True))
-    cores = middle(busy)
+    cores, floor_cores = middle(busy[HUB]), middle(busy[FLOOR])
     return {
         "server": world.server_version,
         "operates": operates,
@@ -59,6 +58,9 @@ async def _measure(world: World, runs: int, operates: int) -> dict[str, Any]:
         "ratio": ratio,
         "met": ratio <= AIM,
         "cores": cores,
+        "floor_cores": floor_cores,
+        "cpu_us": cores["hub"] * median(taken[HUB]) / operates * 1e6,
+        "floor_cpu_us": floor_cores["floor"] * median(taken[FLOOR]) / operates * 1e6,
         "bottleneck": bottleneck(cores),
     }
 

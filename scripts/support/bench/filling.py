@@ -70,7 +70,7 @@ def fill(
             (
                 {
                     "provider_pk": provider + 1, "heat_pump_pk": heat_pump + 1, "rights": rights, "scope": "",
-                    "valid_from": None, "until": None, "purpose": "", "ground": "", "giver": "bench",
+                    "valid_from": None, "until": None, "purpose": "bench", "ground": "", "giver": "bench",
                     "created": 0.0, "revoked_at": None, "revision": 1,
                 }
                 for provider, heat_pump in pairs(heat_pumps, providers, grants)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+LEAST_SHARE = 0.005
+"""Of a core: who takes less is not named."""
+
 
 def shown(results: dict[str, Any]) -> str:
     """The results as lines of text."""
@@ -15,6 +18,7 @@ def shown(results: dict[str, Any]) -> str:
     ]
     for name, write in (
         ("codec", _codec), ("router", _router), ("fanout", _fanout), ("decision", _decision),
+        ("box", _box), ("collect", _collect),
     ):  # fmt: skip
         if name in results:
             lines += ["", name, *write(results[name])]
@@ -56,7 +60,10 @@ def _path(one: dict[str, float]) -> str:
 def _busy(one: dict[str, Any]) -> str:
     cores: dict[str, float] = one["cores"]
     in_order = sorted(cores.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {share:.2f}" for name, share in in_order) + " cores"
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in in_order if share >= LEAST_SHARE)
+    return (
+        f"{shares} cores; processor time of each {one['cpu_us']:.0f} us, floor {one['floor_cpu_us']:.0f} us"
+    )
 
 
 def _fanout(result: dict[str, Any]) -> list[str]:
@@ -74,3 +81,32 @@ def _decision(result: dict[str, Any]) -> list[str]:
         f"  decision {decision['microseconds']:.1f} us ({_met(decision)})",
         f"  start    {start['seconds']:.1f} s, {start['peak_octets'] / 1e6:.0f} MB ({_met(start)})",
     ]
+
+
+def _box(result: dict[str, Any]) -> list[str]:
+    return [
+        *(
+            f"  updates, {name:9} {one['updates_per_second']:7.0f} /s, model alone "
+            f"{one['floor_updates_per_second']:7.0f} /s, ratio {one['ratio']:.1f}"
+            for name, one in result["updates"].items()
+        ),
+        f"  cycle of 5 minutes: {result['cpu_share']:.2%} of a core, watched live "
+        f"{result['watched_cpu_share']:.2%}; memory {result['peak_octets'] / 1e6:.0f} MB ({_met(result)})",
+        f"  an average and its report: {result['cpu_ms_per_average']:.1f} ms, "
+        f"{result['written_per_average'] / 1e3:.1f} kB to the disk; in a day "
+        f"{result['written_per_day'] / 1e6:.1f} MB",
+    ]
+
+
+def _collect(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for by_database in result.values():
+        lines.append(f"  {by_database['server']}")
+        for name, one in by_database.items():
+            if isinstance(one, dict):
+                lines.append(
+                    f"    {name:10} {one['per_second']:6.0f} /s of {one['octets']} octets, dropped "
+                    f"{one['floor_per_second']:6.0f} /s, share {one['share']:.2f} ({_met(one)}); "
+                    f"busiest: {_busy(one)}"
+                )
+    return lines

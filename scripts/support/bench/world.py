@@ -68,9 +68,9 @@ def running(server: ServerName, heat_pumps: int) -> Iterator[World]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hpbench-")))
         secrets_of = {name: secrets.token_hex(32) for name in (HUB, FLOOR, BOXES, PROVIDERS)}
-        xmpp, version = _server(server, folder / server, secrets_of)
+        xmpp, version = server_of(server, folder / server, secrets_of)
         stack.enter_context(xmpp)
-        programs = _Programs(folder)
+        programs = Programs(folder)
         stack.callback(programs.stop)
         texts = {
             name: xer.encode_payload(payload)
@@ -82,23 +82,24 @@ def running(server: ServerName, heat_pumps: int) -> Iterator[World]:
             )
         }
         module = [sys.executable, "-m"]
-        boxes = [*module, "support.bench.answering", str(_port(xmpp, BOXES)), BOXES]
+        boxes = [*module, "support.bench.answering", str(port_of(xmpp, BOXES)), BOXES]
         programs.start("boxes", boxes, [secrets_of[BOXES], texts["value"], texts["done"]], "ready")
         names = [FLOOR, BOXES, ALIAS, PROVIDER]
-        relay = [*module, "support.bench.relay", str(_port(xmpp, FLOOR)), *names]
+        relay = [*module, "support.bench.relay", str(port_of(xmpp, FLOOR)), *names]
         payloads = [texts["read"], texts["operate"], texts["value"], texts["done"]]
         programs.start("floor", relay, [secrets_of[FLOOR], *payloads], "ready")
-        config = _hub_folder(folder / "hub", secrets_of[HUB], _port(xmpp, HUB), heat_pumps)
+        config = hub_folder(folder / "hub", {"router": secrets_of[HUB]}, port_of(xmpp, HUB), heat_pumps)
         hub = [str(PROGRAMS / "hphub"), "run", "--only", "router", "--config", str(config)]
         programs.start("hub", hub, [], "link to the XMPP server is up")
         programs.wait("hub", "all boxes", lambda: _online(config.parent) >= heat_pumps)
-        pids = {server: _pid(xmpp)} | programs.pids
-        yield World(f"{server} {version}", secrets_of[PROVIDERS], _port(xmpp, PROVIDERS), pids)
+        pids = {server: pid_of(xmpp)} | programs.pids
+        yield World(f"{server} {version}", secrets_of[PROVIDERS], port_of(xmpp, PROVIDERS), pids)
 
 
-def _server(
+def server_of(
     name: ServerName, folder: Path, component_secrets: dict[str, str]
 ) -> tuple[ProsodyServer | EjabberdServer, str]:
+    """An XMPP server for these components, not started yet, and its version."""
     domains = ["nobody.example.org"]  # a server needs one; no accounts are used here
     if name == "prosody":
         prosody = find_prosody()
@@ -107,22 +108,25 @@ def _server(
     return EjabberdServer(folder, domains, component_secrets, install=ejabberd), ejabberd.version
 
 
-def _port(server: ProsodyServer | EjabberdServer, domain: str) -> int:
+def port_of(server: ProsodyServer | EjabberdServer, domain: str) -> int:
+    """Where it takes a component."""
     return server.component_ports[domain] if isinstance(server, EjabberdServer) else server.component_port
 
 
-def _pid(server: ProsodyServer | EjabberdServer) -> int:
+def pid_of(server: ProsodyServer | EjabberdServer) -> int:
+    """Its process."""
     if isinstance(server, ProsodyServer):
         return int((server.directory / "prosody.pid").read_text())
     assert server.pid is not None, "it was started"
     return server.pid
 
 
-def _hub_folder(folder: Path, secret: str, port: int, heat_pumps: int) -> Path:
+def hub_folder(folder: Path, secrets_of: dict[str, str], port: int, heat_pumps: int) -> Path:
     """A hub as ``hphub init`` makes it, with its registry filled; returns its configuration."""
     command = [str(PROGRAMS / "hphub"), "init", "--domain", HUB, "--dir", str(folder)]
     subprocess.run([*command, "--component-port", str(port)], check=True, stdout=subprocess.DEVNULL)
-    write_private(folder / "secrets" / "router", f"{secret}\n".encode())
+    for name, secret in secrets_of.items():
+        write_private(folder / "secrets" / name, f"{secret}\n".encode())
     path = folder / "hub.yaml"
     # What is measured begins when all boxes are there: they need not be asked as gently as in the field.
     # And one provider asks here for more than a thousand would.
@@ -152,7 +156,7 @@ def _online(folder: Path) -> int:
         engine.dispose()
 
 
-class _Programs:
+class Programs:
     """Programs of ours in the background."""
 
     def __init__(self, folder: Path) -> None:
@@ -161,6 +165,7 @@ class _Programs:
 
     @property
     def pids(self) -> dict[str, int]:
+        """Their processes by name."""
         return {name: process.pid for name, process in self._running.items()}
 
     def start(self, name: str, command: list[str], lines: list[str], ready: str) -> None:
@@ -189,14 +194,21 @@ class _Programs:
             time.sleep(POLL)
 
     def stop(self) -> None:
+        """End all of them."""
         for process in self._running.values():
             process.terminate()
-        for process in self._running.values():
-            try:
-                process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for name in list(self._running):
+            self.end(name)
+
+    def end(self, name: str) -> None:
+        """End one of them."""
+        process = self._running.pop(name)
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
