@@ -193,7 +193,7 @@ class BufferedReporting(RuleBasedStateMachine):
         client = self.client
         self.user = Client(DESK.peer, f"1:{next(self.associations)}")
         client.on_its_way.clear()
-        # Not the last that ever arrived: it may have gone back to the beginning, and been disabled on its way.
+        # Not the last that ever arrived: it may have begun anew, and been disabled on its way.
         left_at = client.resumed_at if client.is_first else client.position
         client.is_first = True
         last = self.history[client.last] if client.last >= 0 else None
