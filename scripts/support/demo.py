@@ -18,6 +18,7 @@ from support.narrator import Narrator, StepFailed
 from support.ports import LOOPBACK
 from support.prosody import ProsodyError, ProsodyUnavailableError, find_prosody, stop_detached
 from support.scene import (
+    FREE_RELAY,
     HUB,
     LOG_SHOWN,
     PROVIDER_JID,
@@ -95,7 +96,8 @@ def start_metered_box(scene: Scene, number: int) -> None:
     }
     points = {reference: f"meter.{name}" for reference, name in METER_READINGS.items()}
     points |= {reference: f"probes.{name}" for reference, name in SENSORS.items()}
-    scene.start_box(number, drivers, points, {"HP/EvuGGIO1.SPCSO1": {"relay": "meter.evu_block"}})
+    outputs = {"HP/EvuGGIO1.SPCSO1": {"relay": "meter.evu_block"} | FREE_RELAY}
+    scene.start_box(number, drivers, points, outputs)
 
 
 def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:

@@ -43,6 +43,10 @@ POLL = 0.1
 LOG_SHOWN = 3_000
 """Characters from the end of a log that an error shows."""
 
+FREE_RELAY = {"min_on": 0, "min_off": 0, "starts_per_hour": 10_000, "starts_per_day": 10_000}
+FREE_SG_READY = {"hold": 0, "block_pause": 0, "starts_per_hour": 10_000, "blocks_per_day": 10_000}
+"""Limits of outputs that limit nothing but the longest time."""
+
 SIMULATED_POINTS = {
     "MET/MMXU1.TotW": "power",
     "MET/MMXU1.TotVAr": "reactive_power",
@@ -360,12 +364,12 @@ def simulated_points() -> dict[str, str]:
 
 
 def simulated_outputs() -> dict[str, Any]:
-    """Every output of the simulated house."""
+    """Every output of the simulated house, to be switched as often as one likes: nothing wears out there."""
     return {
-        "HP/EvuGGIO1.SPCSO1": {"relay": "house.evu_block", "max_on": 7200},
-        "HP/SgrGGIO1.ISCSO1": {"sg_ready": ["house.sg_ready_1", "house.sg_ready_2"]},
-        "HP/RlyGGIO1.SPCSO1": {"relay": "house.relay_1"},
-        "HP/RlyGGIO1.SPCSO2": {"relay": "house.relay_2"},
+        "HP/EvuGGIO1.SPCSO1": {"relay": "house.evu_block", "max_on": 7200} | FREE_RELAY,
+        "HP/SgrGGIO1.ISCSO1": {"sg_ready": ["house.sg_ready_1", "house.sg_ready_2"]} | FREE_SG_READY,
+        "HP/RlyGGIO1.SPCSO1": {"relay": "house.relay_1"} | FREE_RELAY,
+        "HP/RlyGGIO1.SPCSO2": {"relay": "house.relay_2"} | FREE_RELAY,
         "HP/RmFSPT1.SptVal": {"set_point": "house.room_setpoint", "initial": 20.5},
         "HP/DhwFSPT1.SptVal": {"set_point": "house.dhw_setpoint", "initial": 50.0},
     }

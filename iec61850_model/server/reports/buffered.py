@@ -67,6 +67,8 @@ class BufferedBlock(ReportBlock):
         self._behind = False
         """There may be entries to send that are in the buffer only; the next ones at ``_portion_at``."""
         self._portion_at = 0.0
+        self._pause = REPLAY_INTERVAL
+        """Seconds between the portion before and the one at ``_portion_at``."""
         self._fresh: list[Entry] = []
         self._interrogations: deque[int] = deque(maxlen=MAX_INTERROGATIONS)
         self._holes: deque[int] = deque(maxlen=MAX_HOLES)
@@ -239,12 +241,14 @@ class BufferedBlock(ReportBlock):
         if not self.enabled:
             return []
         if self._behind:
-            if not over(now, self._portion_at, READ_AGAIN):
+            if not over(now, self._portion_at, self._pause):
                 return []
+            self._pause = REPLAY_INTERVAL
             try:
                 kept = self._buffer.after(self._cursor, REPLAY_ENTRIES)
             except OSError:
-                self._portion_at = now + READ_AGAIN
+                self._pause = READ_AGAIN
+                self._portion_at = now + self._pause
                 return []
             entries = [one for one in kept if not self._is_open(one)]
             self._behind, self._portion_at = bool(entries), now + REPLAY_INTERVAL
