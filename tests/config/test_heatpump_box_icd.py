@@ -337,7 +337,9 @@ def test_oper_is_there_exactly_where_the_control_model_says_so(model: Model) -> 
         expected = "direct-with-normal-security" if "Oper" in instance.attributes else "status-only"
         assert instance.value("ctlModel") == expected, reference
         assert not {"SBO", "SBOw"} & set(instance.attributes), reference
-        assert ("Cancel" in instance.attributes) == ("Oper" in instance.attributes), "for a command with operTm"
+        assert ("Cancel" in instance.attributes) == ("Oper" in instance.attributes), (
+            "for a command with operTm"
+        )
     assert controllable(model).keys() <= with_model.keys()
 
 
