@@ -26,10 +26,6 @@ from support.scene import (
     simulated_points,
 )
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(Scene, "start_operations"), reason="without the hub's operations no grant has a slot"
-)
-
 HP, NUMBER = "hp0001", 1
 PATIENCE = 60.0
 """Seconds until a test gives up waiting; never the measure of anything."""
