@@ -24,6 +24,7 @@ from service_provider.provider import ServiceProvider
 from service_provider.schedules import Repeat, SchedulePlan, ShownSchedule, plan_from_csv
 from service_provider.schedules.local_time import time_of, to_local
 from service_provider.schedules.plan import MAX_FILE
+from service_provider.text import time_from_text
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _STATES = {"Running": "bold green", "Ready": "cyan", "Start Time required": "yellow", "Not ready": "dim"}
@@ -88,7 +89,9 @@ def _plan_options(command: _F) -> _F:
     for option in reversed(
         (
             click.option(
-                "--start", metavar="TIME", help="2026-12-01T17:00 (local) or 2026-12-01T17:00+01:00."
+                "--start",
+                metavar="TIME",
+                help="2026-12-01T17:00 (local), 2026-12-01T17:00+01:00, or +10min from now.",
             ),
             click.option(
                 "--interval",
@@ -169,7 +172,13 @@ def _plan(
     if start is None or interval is None or values is None:
         raise click.UsageError("give --start, --interval and --values, or --csv")
     texts = [one.strip() for one in values.split(",")]
-    return SchedulePlan(time_of(start, zone), timedelta(seconds=interval), texts, repeat, reuse)
+    return SchedulePlan(_start(start, zone), timedelta(seconds=interval), texts, repeat, reuse)
+
+
+def _start(text: str, zone: tzinfo | None) -> datetime:
+    if text.startswith("+"):
+        return to_local(time_from_text(text, datetime.now(UTC)).replace(microsecond=0), zone)
+    return time_of(text, zone)
 
 
 def _simple(name: str, done: str, help_: str) -> click.Command:

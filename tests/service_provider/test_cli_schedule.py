@@ -170,6 +170,15 @@ def test_what_is_wrong_is_said_before_anything_is_sent(options: list[str], says:
     assert says in result.output
 
 
+def test_a_start_may_be_a_while_from_now() -> None:
+    before = datetime.now(UTC)
+    rest: dict[str, Any] = {"repeat": "once", "reuse": False, "zone": COPENHAGEN}
+    plan = scheduling._plan("+10min", 900.0, "1", None, **rest)
+    after = datetime.now(UTC)
+    assert before - timedelta(seconds=1) < plan.start - timedelta(minutes=10) <= after
+    assert (plan.start.tzinfo, plan.start.microsecond) == (COPENHAGEN, 0)
+
+
 def test_a_file_and_options_together_are_wrong(tmp_path: Path) -> None:
     file = tmp_path / "day.csv"
     file.write_text("2026-12-01T17:00,1\n2026-12-01T17:15,0\n", encoding="utf-8")
