@@ -225,7 +225,7 @@ def request_in(incoming: Stanza) -> Payload:
     if incoming.type not in ("get", "set") or not incoming.id:
         raise xer.MalformedPdu("an iq get or set with an id is wanted")
     payload = payload_in(incoming)
-    if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
+    if not is_request(payload.pdu) or incoming.type not in carriers(payload.pdu):
         raise xer.MalformedPdu("this PDU does not travel in such an iq")
     return payload
 
