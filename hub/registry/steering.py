@@ -256,9 +256,20 @@ def steering_of(session: Session, grants: Collection[int]) -> dict[int, tuple[St
 
 
 def slots_since(session: Session, revision: int) -> Iterator[SlotChange]:
-    """The slots that became ready for their grants after ``revision``, and those that are so no longer."""
+    """The slots that became ready for their grants after ``revision``, and those that are so no longer.
+
+    A member that left a group and came again has an older slot that is ending beside its new one: that it
+    ends takes nothing from the new one.
+    """
     ready = (SteeringRow.state == SteeringState.READY.value) & SteeringRow.slot.is_not(None)
-    wanted = ready if revision == 0 else SteeringRow.revision > revision
+    now, pump = aliased(SteeringRow), aliased(HeatPumpRow)
+    another = (
+        exists()
+        .where(now.grant_pk == SteeringRow.grant_pk, now.state == SteeringState.READY.value)
+        .where(now.slot.is_not(None), now.heat_pump_pk == pump.pk, pump.id == HeatPumpRow.id)
+        .correlate(SteeringRow, HeatPumpRow)
+    )
+    wanted = ready if revision == 0 else (SteeringRow.revision > revision) & (ready | ~another)
     rows = session.execute(
         select(SteeringRow.grant_pk, HeatPumpRow.id, SteeringRow.slot, SteeringRow.state)
         .join(HeatPumpRow, SteeringRow.heat_pump_pk == HeatPumpRow.pk)
