@@ -1,4 +1,4 @@
-"""The authority that certifies boxes. Time and serial numbers are passed in; files are somebody else's matter."""
+"""The authority that certifies boxes. Time and serial numbers are passed in; it reads no files."""
 
 from __future__ import annotations
 

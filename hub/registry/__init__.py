@@ -1,6 +1,21 @@
 """Heat pumps, providers, grants and presence: plain functions over a Session, run through ``Registry``."""
 
 from hub.registry.changes import changes_since
+from hub.registry.enrolment import (
+    BoxRecord,
+    CertificateRecord,
+    CodeRecord,
+    add_certificate,
+    add_code,
+    count_wrong,
+    find_certificate,
+    find_code,
+    list_boxes,
+    revoke_certificates,
+    revoked_serials,
+    use_code,
+    withdraw_codes,
+)
 from hub.registry.errors import Conflict, InvalidInput, NotFound, RegistryError
 from hub.registry.grants import (
     GrantRecord,
@@ -39,12 +54,16 @@ from hub.registry.routers import (
     set_listening,
     wait_until_taken,
 )
+from hub.registry.shut_out import account_of, let_in, shut_out
 from hub.registry.store import REGISTRY_SCHEMA, Registry
 
 __all__ = [
     "COLLECTOR",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
+    "BoxRecord",
+    "CertificateRecord",
+    "CodeRecord",
     "Conflict",
     "GrantRecord",
     "Heard",
@@ -59,19 +78,27 @@ __all__ = [
     "Registry",
     "RegistryError",
     "Shared",
+    "account_of",
     "acknowledge",
+    "add_certificate",
+    "add_code",
     "add_grant",
     "add_heat_pump",
     "add_provider",
     "changes_since",
+    "count_wrong",
     "current_revision",
     "enter_router",
+    "find_certificate",
+    "find_code",
     "forget_presence",
     "get_grant",
     "get_heat_pump",
     "get_provider",
     "keep_presence",
     "leave_router",
+    "let_in",
+    "list_boxes",
     "list_grants",
     "list_heat_pumps",
     "list_providers",
@@ -82,8 +109,13 @@ __all__ = [
     "presence_since",
     "remove_heat_pump",
     "remove_provider",
+    "revoke_certificates",
     "revoke_grant",
     "revoke_grants_between",
+    "revoked_serials",
     "set_listening",
+    "shut_out",
+    "use_code",
     "wait_until_taken",
+    "withdraw_codes",
 ]

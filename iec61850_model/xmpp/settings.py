@@ -39,7 +39,8 @@ class ConnectionSettings:
 
     It logs in by ``password`` (SCRAM), or by the client certificate and key in the PEM file ``identity_file``
     (EXTERNAL), which is read anew for each attempt. With neither it is a guest (ANONYMOUS): ``jid`` is then a
-    domain, and the server gives a name. ``host`` and ``port`` replace the DNS look-up; the server must still prove to be the JID's domain.
+    domain, and the server gives a name.
+    ``host`` and ``port`` replace the DNS look-up; the server must still prove to be the JID's domain.
     ``ca_file``: PEM file with the only CAs to trust; None: those of the system.
     Raises ValueError if the JID is none, or only one of host and port is given.
     """

@@ -96,6 +96,7 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
     Raises:
         KeyError: the template has a placeholder that this module does not know.
     """
+    enrolment = settings.enrolment
     values = {
         "data_path": lua_string(str(settings.directory / "data")),
         "pid_file": lua_string(str(settings.pid_file)),
@@ -108,7 +109,7 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
         "certificates": lua_string(str(settings.certificates)),
         "plugin_path": lua_string(str(template.parent)),
         "virtual_hosts": "\n".join(
-            f"VirtualHost {lua_string(domain)}{settings.enrolment.lines(domain) if settings.enrolment else ''}"
+            f"VirtualHost {lua_string(domain)}" + (enrolment.lines(domain) if enrolment else "")
             for domain in settings.domains
         ),
         "components": "\n".join(
