@@ -118,6 +118,7 @@ class Agent:
                 self._switching.watch(tasks)
                 tasks.create_task(self._serve())
                 tasks.create_task(self._serving.tick())
+                tasks.create_task(self._keep_certificate())
         finally:
             await self._stop(taken)
 
@@ -190,6 +191,18 @@ class Agent:
             alarm = self._backlog.alarm or not kept
             self._housekeeping.refresh(moment, self._link.online, failing, alarm=alarm)
             await asyncio.sleep(HOUSEKEEPING)
+
+    async def _keep_certificate(self) -> None:
+        """Renew it in time, if the box has one."""
+        if self._config.identity_file is not None:
+            # A box with a password needs none of the megabytes that cryptography takes.
+            from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
+
+            await Renewal(self._config, self._link.connection, self._believed_time).run()
+
+    def _believed_time(self) -> float | None:
+        moment = self._clock.moment()
+        return moment.now if moment.synchronized else None
 
     def snapshot(self) -> Snapshot:
         """The state now, for Prometheus; called from another thread, so it only reads."""

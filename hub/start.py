@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from hub import logs
 from hub.audit import AuditLog
 from hub.config import HubConfig
+from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
@@ -24,7 +25,7 @@ from hub.run import RouterProcess
 
 log = structlog.get_logger()
 
-ROUTER, COLLECTOR = "router", "collector"
+ROUTER, COLLECTOR, ENROLMENT = "router", "collector", "enrolment"
 
 
 class Part(Protocol):
@@ -44,7 +45,7 @@ class Part(Protocol):
 
 
 async def run(config: HubConfig, wanted: Collection[str]) -> None:
-    """Run the parts ``wanted`` (ROUTER, COLLECTOR) until SIGTERM or SIGINT; if one fails, all end."""
+    """Run the parts ``wanted`` (see ``hub.cli.run``) until SIGTERM or SIGINT; if one fails, all end."""
     logs.configure(config.log_level)
     async with AsyncExitStack() as opened:
         registry = await Registry.open(config.databases.registry)
@@ -61,6 +62,10 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             collector = CollectorProcess(config, registry)
             parts.append(collector)
             metrics.append(HistoryMetrics(collector.snapshot))
+        if ENROLMENT in wanted:
+            own_audit = await AuditLog.open(config.databases.audit, CHAIN)
+            opened.push_async_callback(own_audit.close)
+            parts.append(EnrolmentProcess(config, registry, own_audit))
         async with _probe(config, parts, registry_of(*metrics)):
             await _until_signalled(_all(parts))
     log.info("hub has stopped")

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from hub.audit import AUDIT_SCHEMA
 from hub.cli.context import CommandFailed
 from hub.config import CONFIG_NAME, HubConfig, read_secret
+from hub.enrolment.files import make_authority_files
 from hub.history import HISTORY_SCHEMA
 from hub.registry import REGISTRY_SCHEMA
 
@@ -40,6 +41,7 @@ secrets:
   # The component secrets, one line each, mode 0600; the XMPP server's configuration holds the same.
   router: secrets/router
   history: secrets/history
+  enrolment: secrets/enrolment
 
 databases:
   registry: sqlite:///registry.db
@@ -74,6 +76,28 @@ presence:
 history:
   # So many boxes a second are asked for their reports after a restart of the collector or the XMPP server.
   pace: 100
+
+# Boxes that enrol with a one-time code and log in with a certificate of this hub: docs/enrolment.md.
+enrolment:
+  # The XMPP domain where they log in. Without it no box enrols; accounts with passwords need nothing here.
+  #box_domain: boxes.example.org
+  # Where they reach that server, if DNS does not say it.
+  #host: xmpp.example.org
+  #port: 5222
+  # PEM file: the authority that the server's certificate is from. Without it a public one that boxes know.
+  #server_ca: server-ca.crt
+  # The authority that certifies boxes: without these lines ca/ca.crt and ca/ca.key, which `hphub init` makes.
+  # The key can lie on a machine of its own, where `hphub run --only enrolment` runs.
+  #ca_certificate: ca/ca.crt
+  #ca_key: ca/ca.key
+  # File with the key's passphrase in one line, mode 0600.
+  #ca_passphrase_file: ca/passphrase
+  # The serial numbers that the server must refuse (mod_hub_revoked); it must be able to read the file.
+  #revoked_file: /var/lib/heat-pump-hub/revoked
+  # What closes a session on the server, without a shell.
+  #close_session: [prosodyctl, shell, "c2s:close('{{jid}}')"]
+  # Days; boxes renew when two thirds are over.
+  certificate_days: 30
 """
 
 
@@ -143,11 +167,13 @@ def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
 
 def _make_secrets(config: HubConfig) -> bool:
     """Make the component secrets that are not there; returns whether there was one."""
-    missing = [file for file in (config.secrets.router, config.secrets.history) if not file.exists()]
+    files = (config.secrets.router, config.secrets.history, config.secrets.enrolment)
+    missing = [file for file in files if not file.exists()]
     for file in missing:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         file.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
-    return bool(missing)
+    made = make_authority_files(config)
+    return bool(missing) or made
 
 
 async def _upgrade(config: HubConfig) -> bool:

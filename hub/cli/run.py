@@ -7,8 +7,9 @@ import asyncio
 import click
 
 from hub.cli.context import config_option, load_config
+from hub.config import HubConfig
 
-PARTS = ("router", "collector")
+PARTS = ("router", "collector", "enrolment")
 """The parts of the hub, each of which can run as a process of its own."""
 
 
@@ -19,7 +20,8 @@ def run_command(only: tuple[str, ...]) -> None:
     """Run the hub until it is stopped (Ctrl-C or SIGTERM).
 
     The router passes requests between providers and boxes, the collector keeps the 5-minute history. There
-    can be several routers, but only one collector.
+    can be several routers, but only one collector. The enrolment gives boxes their certificates; it runs only
+    if enrolment.box_domain is set, and can run where the key of the authority lies.
 
     \b
     Example:
@@ -28,4 +30,9 @@ def run_command(only: tuple[str, ...]) -> None:
     """
     from hub.start import run  # noqa: PLC0415  the XMPP stack would slow down every other command
 
-    asyncio.run(run(load_config(), only or PARTS))
+    config = load_config()
+    asyncio.run(run(config, only or _configured(config)))
+
+
+def _configured(config: HubConfig) -> tuple[str, ...]:
+    return tuple(part for part in PARTS if part != "enrolment" or config.enrolment.box_domain is not None)

@@ -15,7 +15,7 @@ from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.mms.xer import NS82, MalformedPdu, UnencodableValue, decode_payload, encode_payload
 from iec61850_model.xmpp.connection import Connection
-from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, StanzaError
+from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, stanza_error
 from iec61850_model.xmpp.markup import attribute, octets
 from iec61850_model.xmpp.settings import normalized
 
@@ -156,7 +156,7 @@ class Channel:
         if waiting.done():
             return True
         if type_ == "error":
-            waiting.set_exception(_stanza_error(element))
+            waiting.set_exception(stanza_error(element))
             return True
         body = _payload_of(element)
         try:
@@ -284,13 +284,3 @@ def _decoded(body: Element) -> Payload | MalformedPdu:
         return decode_payload(body)
     except MalformedPdu as malformed:
         return malformed
-
-
-def _stanza_error(element: Element) -> StanzaError:
-    error = element.find(_ERROR)
-    if error is None:
-        return StanzaError("undefined-condition", "cancel")
-    found = next((child.tag for child in error if child.tag.startswith(_CONDITION)), "")
-    return StanzaError(
-        found[len(_CONDITION) :][:64] or "undefined-condition", error.get("type", "cancel")[:16]
-    )
