@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import start_http_server
@@ -34,6 +35,9 @@ from iec61850_model.blocks import Blocks
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.scl import Model, SclError, read_model
 from iec61850_model.server import Server
+
+if TYPE_CHECKING:
+    from device_agent.enrolment.renewal import Renewal
 
 log = structlog.get_logger()
 
@@ -95,6 +99,7 @@ class Agent:
             self._serving.withdrawn,
             self._serving.link_lost,
         )
+        self._renewal = self._make_renewal()
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""
@@ -118,7 +123,8 @@ class Agent:
                 self._switching.watch(tasks)
                 tasks.create_task(self._serve())
                 tasks.create_task(self._serving.tick())
-                tasks.create_task(self._keep_certificate())
+                if self._renewal is not None:
+                    tasks.create_task(self._renewal.run())
         finally:
             await self._stop(taken)
 
@@ -180,6 +186,8 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SAMPLES):
                 await self._measuring.first()
+        if self._renewal is not None:
+            await self._renewal.before_login()
         self._link.start()
         while True:
             failing = self._measuring.failing | self._switching.faults()
@@ -192,13 +200,13 @@ class Agent:
             self._housekeeping.refresh(moment, self._link.online, failing, alarm=alarm)
             await asyncio.sleep(HOUSEKEEPING)
 
-    async def _keep_certificate(self) -> None:
-        """Renew it in time, if the box has one."""
-        if self._config.identity_file is not None:
-            # A box with a password needs none of the megabytes that cryptography takes.
-            from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
+    def _make_renewal(self) -> Renewal | None:
+        if self._config.identity_file is None:
+            return None
+        # A box with a password needs none of the megabytes that cryptography takes.
+        from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
 
-            await Renewal(self._config, self._link.connection, self._believed_time).run()
+        return Renewal(self._config, self._link.connection, self._believed_time)
 
     def _believed_time(self) -> float | None:
         moment = self._clock.moment()

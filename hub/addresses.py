@@ -8,6 +8,10 @@ HEAT_PUMP_RESOURCE = "IEC"
 """Resource of every heat pump and box (8-2, 6.1)."""
 
 
+NOBODY = "@shut-out.invalid"
+"""How the account ends that stands for a box that is shut out: this domain can never be (RFC 6761, 6.4)."""
+
+
 class Jid(NamedTuple):
     """A JID in its parts, as the XMPP server has already normalised it."""
 

@@ -23,7 +23,7 @@ FIRST_RETRY = 600.0
 """Seconds until the next attempt after one that failed."""
 LAST_RETRY = 4 * 3_600.0
 """Longest time between two attempts, seconds: some sixty in those ten days."""
-LOOK_EVERY = 30.0
+LOOK_EVERY = 5.0
 """Seconds between two looks whether it is time."""
 
 
@@ -60,22 +60,31 @@ class Renewal:
         self._connection = connection
         self._now = now
         self._questions = Questions(connection.send)
+        self._plan = self._make_plan()
         connection.stanza_handlers.append(self._questions.take)
         connection.on_offline.append(self._questions.lost)
 
+    async def before_login(self) -> None:
+        """One attempt if the certificate has run out: a refused login would be tried again only minutes later."""
+        now = self._now()
+        if now is not None and self._plan.expired(now):
+            await self._attempt(now)
+
     async def run(self) -> None:
         """Work until cancelled."""
-        plan = self._plan()
         while True:
-            now = self._now()
-            if now is not None and plan.due(now) and (self._connection.online or plan.expired(now)):
-                if await self._renew():
-                    plan = self._plan()
-                else:
-                    plan.failed(now)
             await asyncio.sleep(LOOK_EVERY)
+            now, plan = self._now(), self._plan
+            if now is not None and plan.due(now) and (self._connection.online or plan.expired(now)):
+                await self._attempt(now)
 
-    def _plan(self) -> Plan:
+    async def _attempt(self, now: float) -> None:
+        if await self._renew():
+            self._plan = self._make_plan()
+        else:
+            self._plan.failed(now)
+
+    def _make_plan(self) -> Plan:
         try:
             identity = Identity.read(self._file)
         except UnusableIdentity as error:

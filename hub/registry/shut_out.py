@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from hub.addresses import NOBODY
 from hub.registry.enrolment_models import ShutOutRow
 from hub.registry.errors import Conflict
 from hub.registry.lookup import get_heat_pump, require_unused_jid
 from hub.registry.models import HeatPumpRow
 from hub.registry.routers import next_revision
-
-NOBODY = "shut-out.invalid"
 
 
 def shut_out(session: Session, id_: str, now: float) -> tuple[HeatPumpRow, str]:
@@ -28,7 +27,7 @@ def shut_out(session: Session, id_: str, now: float) -> tuple[HeatPumpRow, str]:
         raise Conflict(f"the box of {id_} is shut out already: `hphub box list` shows since when")
     box = pump.box
     session.add(ShutOutRow(heat_pump_pk=pump.pk, box=box, at=now))
-    pump.box = f"{pump.id}-{pump.pk}@{NOBODY}"
+    pump.box = f"{pump.id}-{pump.pk}{NOBODY}"
     pump.revision = next_revision(session)
     session.flush()
     return pump, box

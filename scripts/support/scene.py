@@ -234,6 +234,10 @@ class Scene:
         """Start the hub's collector, a process of its own, and wait for its link."""
         return self._start_part("collector", "collector")
 
+    def start_enrolment(self) -> Program:
+        """Start what gives boxes their certificates, a process of its own, and wait for its link."""
+        return self._start_part("enrolment", "enrolment")
+
     def _start_part(self, name: str, part: str) -> Program:
         program = self.start(name, ["hphub", "run", "--only", part], self.hub_environment)
         self.wait_for(f"the {part}'s link", lambda: "link to the XMPP server is up" in program.log, program)
