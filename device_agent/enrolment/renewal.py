@@ -65,7 +65,7 @@ class Renewal:
         connection.on_offline.append(self._questions.lost)
 
     async def before_login(self) -> None:
-        """One attempt if the certificate has run out: a refused login would be tried again only minutes later."""
+        """One attempt if it has run out: a refused login would be tried again only minutes later."""
         now = self._now()
         if now is not None and self._plan.expired(now):
             await self._attempt(now)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import pytest
 import yaml
-from cryptography import x509
 
-from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
 from device_agent.enrolment.identity import Identity
-from iec61850_model.enrolment.code import EnrolmentCode
-from iec61850_model.enrolment.keys import new_key
-from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, XmppError
-from iec61850_model.xmpp.guest import guest, only_believing
-from iec61850_model.xmpp.questions import Questions
-from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
-from support.scene import BOXES, ENROLMENT, GUESTS, HISTORY, HUB, PROVIDER_JID, PROGRAMS, Program, Scene
-from support.scene import simulated, simulated_points
+from support.scene import (
+    BOXES,
+    HISTORY,
+    HUB,
+    PROGRAMS,
+    PROVIDER_JID,
+    Program,
+    Scene,
+    simulated,
+    simulated_points,
+)
 
 HEAT_PUMP = "hp0042"
 BOX = f"{HEAT_PUMP}@{BOXES}"
@@ -132,6 +130,6 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     told = audited(scene)
     for event in ("box enrolled certificate", "box revoke 1 certificates revoked", "enrolment code code"):
         assert any(event in one for one in told), told
-    assert "audit" in scene.hphub("audit", "verify") or True
+    scene.hphub("audit", "verify")
     everything = "".join(one.read_text(errors="replace") for one in scene.directory.glob("*.log"))
     assert code not in everything and fresh not in everything
