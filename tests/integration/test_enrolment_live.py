@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
 from device_agent.enrolment.identity import Identity
+from hub.enrolment.authority import DAY, Authority
+from hub.registry import Registry, add_certificate
+from iec61850_model.enrolment.code import EnrolmentCode
+from iec61850_model.enrolment.keys import new_key
+from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, NotConnected, XmppError
+from iec61850_model.xmpp.guest import guest, only_believing
+from iec61850_model.xmpp.questions import Questions
+from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
 from support.scene import (
     BOXES,
+    ENROLMENT,
+    GUESTS,
     HISTORY,
     HUB,
     PROGRAMS,
@@ -72,6 +90,11 @@ def start(scene: Scene, folder: Path, name: str) -> Program:
 
 def wait_presence(scene: Scene, state: str) -> None:
     scene.wait_for(f"presence {state}", lambda: scene.presence_of(HEAT_PUMP) == state, timeout=60)
+
+
+def wait_logged(scene: Scene, program: Program, *events: str) -> None:
+    for event in events:
+        scene.wait_for(f"{event!r}", lambda: event in program.log, program, 60)  # noqa: B023  used at once
 
 
 def audited(scene: Scene) -> list[str]:
@@ -133,3 +156,115 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     scene.hphub("audit", "verify")
     everything = "".join(one.read_text(errors="replace") for one in scene.directory.glob("*.log"))
     assert code not in everything and fresh not in everything
+
+
+# --- what a box asks, and what others try ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def code(scene: Scene) -> EnrolmentCode:
+    return EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0043", "--enrol"))
+
+
+async def test_only_the_server_of_the_code_is_believed(code: EnrolmentCode) -> None:
+    for wrong in (bytes(31) + b"x", b""):
+        with pytest.raises((EnrolmentFailed, ConnectionFailed), match=r"fingerprint|does not prove to be"):
+            await enrol(replace(code, fingerprint=wrong), new_key())
+
+
+async def test_certificates_renew_over_the_boxs_own_link_and_as_guest(
+    scene: Scene, code: EnrolmentCode, tmp_path: Path
+) -> None:
+    key = new_key()
+    first, again = await enrol(code, key), await enrol(code, key)
+    assert again.identity.certificate == first.identity.certificate, "the answer may have been lost"
+    with pytest.raises(EnrolmentFailed, match="does not take it"):
+        await enrol(code, new_key())
+
+    file, jid = tmp_path / "identity.pem", first.jid
+    first.identity.write(file)
+    server = scene.prosody
+    settings = ConnectionSettings(
+        f"{jid}/IEC", host=LOOPBACK, port=server.c2s_port, ca_file=server.ca_file, identity_file=file
+    )
+    connection = Connection(settings)
+    questions = Questions(connection.send)
+    connection.stanza_handlers.append(questions.take)
+    await connection.start()
+    second = await renew(questions, HUB, first.identity, jid)
+    await connection.stop()
+    second.identity.write(file)
+    await connection.start()
+    assert connection.jid == f"{jid}/IEC"
+    await connection.stop()
+
+    visitor = guest_settings(HUB, LOOPBACK, server.c2s_port)
+    async with guest(visitor, only_believing(server.ca_file.read_text())) as asking:
+        third = await renew(asking, HUB, second.identity, jid)
+        with pytest.raises(EnrolmentFailed, match="does not take it"):
+            await renew(asking, HUB, replace(second.identity, key=new_key()), jid)
+    serials = {one.identity.certificate.serial_number for one in (first, second, third)}
+    assert len(serials) == 3
+    assert box_row(scene, "hp0043")["serial"] == f"{third.identity.certificate.serial_number:X}"
+
+
+async def test_a_guest_reaches_nothing_but_the_enrolment(scene: Scene) -> None:
+    server = scene.prosody
+    seen: list[Element] = []
+    provider = Connection(
+        ConnectionSettings(
+            PROVIDER_JID, scene.passwords[PROVIDER_JID], LOOPBACK, server.c2s_port, server.ca_file
+        )
+    )
+    provider.stanza_handlers.append(lambda element: bool(seen.append(element)))
+    await provider.start()
+    ping = '<ping xmlns="urn:xmpp:ping"/>'
+    visitor = guest_settings(HUB, LOOPBACK, server.c2s_port)
+    async with guest(visitor, only_believing(server.ca_file.read_text())) as asking:
+        for address in (HUB, HISTORY, BOXES, GUESTS, f"ops.{HUB}", provider.jid, f"hp0042@{HUB}/IEC"):
+            with pytest.raises(XmppError, match="service-unavailable"):
+                await asking.ask(address, "get", ping, 20.0)
+        with pytest.raises(XmppError, match=r"service-unavailable|bad-request"):
+            await asking.ask(ENROLMENT, "get", ping, 20.0)
+        for _ in range(3):  # that makes more than ten
+            with contextlib.suppress(XmppError):
+                await asking.ask(HUB, "get", ping, 20.0)
+        with pytest.raises(NotConnected):
+            await asking.ask(ENROLMENT, "get", ping, 20.0)
+    provider_questions = Questions(provider.send)
+    provider.stanza_handlers.insert(0, provider_questions.take)
+    with pytest.raises(XmppError, match="service-unavailable"):
+        await provider_questions.ask(ENROLMENT, "get", ping, 20.0)
+    await provider.stop()
+    assert not [one for one in seen if GUESTS in one.get("from", "")], "nothing of a guest's reached anybody"
+
+
+async def test_a_running_box_renews_in_time_and_even_too_late(scene: Scene, tmp_path: Path) -> None:
+    """Its certificate was given 25 and then 40 days ago: the hub's own record says so too."""
+    code = EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0044", "--enrol"))
+    folder = tmp_path / "box"
+    assert hpbox("enrol", code.text, "--dir", str(folder)).returncode == 0
+    wire(folder)
+    for days in (25, 40):
+        dated = await _dated(scene, "hp0044", days)
+        dated.write(folder / "identity.pem")
+        box = start(scene, folder, f"box-{days}")
+        await asyncio.to_thread(wait_logged, scene, box, "certificate renewed", "link is up")
+        now = Identity.read(folder / "identity.pem")
+        assert now.certificate.serial_number != dated.certificate.serial_number
+        assert now.ends > time.time() + 29 * DAY
+        box.stop()
+
+
+async def _dated(scene: Scene, heat_pump: str, days: float) -> Identity:
+    """The identity of a box that got it so many days ago."""
+    ca = scene.directory / "hub" / "ca"
+    authority = Authority.load((ca / "ca.key").read_bytes(), (ca / "ca.crt").read_bytes(), None, time.time())
+    key, at, serial = new_key(), time.time() - days * DAY, x509.random_serial_number()
+    certificate = authority.issue(key.public_key(), f"{heat_pump}@{BOXES}", serial, at, 30)
+    ends = certificate.not_valid_after_utc.timestamp()
+    registry = await Registry.open(f"sqlite+aiosqlite:///{scene.directory}/hub/registry.db")
+    der = certificate.public_bytes(Encoding.DER)
+    await registry.run(add_certificate, heat_pump, serial, der, now=at, ends=ends)
+    await registry.close()
+    return Identity(key, certificate)
