@@ -206,11 +206,7 @@ class Agent:
         # A box with a password needs none of the megabytes that cryptography takes.
         from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
 
-        return Renewal(self._config, self._link.connection, self._believed_time)
-
-    def _believed_time(self) -> float | None:
-        moment = self._clock.moment()
-        return moment.now if moment.synchronized else None
+        return Renewal(self._config, self._link.connection)
 
     def snapshot(self) -> Snapshot:
         """The state now, for Prometheus; called from another thread, so it only reads."""

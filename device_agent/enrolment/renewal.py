@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from device_agent.config import BoxConfig
 from device_agent.enrolment.asking import Enrolled, EnrolmentFailed, guest_settings, renew
 from device_agent.enrolment.identity import Identity, UnusableIdentity, write_private
-from iec61850_model.xmpp import Connection, XmppError
+from iec61850_model.xmpp import Connection, ConnectionFailed, FailureKind, XmppError
 from iec61850_model.xmpp.guest import guest
 from iec61850_model.xmpp.questions import Questions
 from iec61850_model.xmpp.stream import tls_context
@@ -44,6 +45,11 @@ class Plan:
         """The certificate lets nobody in any more: only as a guest can the next one be had."""
         return now >= self._ends
 
+    def refused(self, now: float) -> None:
+        """The server does not take it: it has run out, whatever our clock says, or is revoked."""
+        if self._ends > 0.0:
+            self._ends, self._next = 0.0, now
+
     def failed(self, now: float) -> None:
         """An attempt gave nothing."""
         self._next = now + self._retry
@@ -51,9 +57,11 @@ class Plan:
 
 
 class Renewal:
-    """Renews the certificate in the identity file. ``now`` gives None while the clock cannot be believed."""
+    """Renews the certificate in the identity file. A clock that is wrong does no harm: the hub decides."""
 
-    def __init__(self, config: BoxConfig, connection: Connection, now: Callable[[], float | None]) -> None:
+    def __init__(
+        self, config: BoxConfig, connection: Connection, now: Callable[[], float] = time.time
+    ) -> None:
         assert config.identity_file is not None, "a box with a password has nothing to renew"
         self._config = config
         self._file = config.identity_file
@@ -61,13 +69,14 @@ class Renewal:
         self._now = now
         self._questions = Questions(connection.send)
         self._plan = self._make_plan()
+        connection.on_refused.append(self._login_refused)
         connection.stanza_handlers.append(self._questions.take)
         connection.on_offline.append(self._questions.lost)
 
     async def before_login(self) -> None:
         """One attempt if it has run out: a refused login would be tried again only minutes later."""
         now = self._now()
-        if now is not None and self._plan.expired(now):
+        if self._plan.expired(now):
             await self._attempt(now)
 
     async def run(self) -> None:
@@ -75,8 +84,12 @@ class Renewal:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             now, plan = self._now(), self._plan
-            if now is not None and plan.due(now) and (self._connection.online or plan.expired(now)):
+            if plan.due(now) and (self._connection.online or plan.expired(now)):
                 await self._attempt(now)
+
+    def _login_refused(self, failed: ConnectionFailed) -> None:
+        if failed.kind is FailureKind.AUTHENTICATION:
+            self._plan.refused(self._now())
 
     async def _attempt(self, now: float) -> None:
         if await self._renew():

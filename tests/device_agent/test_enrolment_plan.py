@@ -24,3 +24,13 @@ def test_it_tries_again_ever_more_slowly_and_often_enough() -> None:
             attempts += 1
     assert 50 < attempts < 80
     assert plan.due(now + LAST_RETRY)
+
+
+def test_a_box_whose_clock_is_behind_learns_it_from_the_refused_login() -> None:
+    plan = Plan(0.0, 30 * DAY)
+    assert not plan.due(DAY)
+    plan.refused(DAY)
+    assert plan.due(DAY) and plan.expired(DAY)
+    plan.failed(DAY)
+    plan.refused(DAY + 1)
+    assert not plan.due(DAY + 1), "a box that is shut out does not ask with every attempt to log in"

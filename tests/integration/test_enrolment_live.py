@@ -81,7 +81,8 @@ def wire(folder: Path) -> None:
     path = folder / "box.yaml"
     values = yaml.safe_load(path.read_text())
     assert (values["drivers"], values["points"], values["outputs"]) == ({}, {}, {}), "nothing is switched yet"
-    path.write_text(yaml.safe_dump(values | {"drivers": simulated(), "points": simulated_points()}))
+    wired = {"drivers": simulated(), "points": simulated_points()}
+    path.write_text(yaml.safe_dump(values | wired))
 
 
 def start(scene: Scene, folder: Path, name: str) -> Program:
