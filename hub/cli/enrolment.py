@@ -113,7 +113,7 @@ def show_code(made: NewCode, heat_pump: str, box: str, *, as_json: bool) -> None
     )
     if sys.stdout.isatty():
         drawn = io.StringIO()
-        segno.make(text, error="m", micro=False).terminal(drawn, border=2, compact=True)
+        segno.make(text, error="m", micro=False).terminal(drawn, border=4, compact=True)
         click.echo(drawn.getvalue())
     click.echo(
         f"On the box: `hpbox enrol CODE`, or `hpbox enrol -` and paste it. It becomes {box}. Who uses the"
