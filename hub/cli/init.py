@@ -87,7 +87,7 @@ enrolment:
   # PEM file: the authority that the server's certificate is from. Without it a public one that boxes know.
   #server_ca: server-ca.crt
   # The authority that certifies boxes: without these lines ca/ca.crt and ca/ca.key, which `hphub init` makes.
-  # The key can lie on a machine of its own, where `hphub run --only enrolment` runs.
+  # `hphub run --only enrolment` can run as a user of its own, who alone can read the key.
   #ca_certificate: ca/ca.crt
   #ca_key: ca/ca.key
   # File with the key's passphrase in one line, mode 0600.

@@ -21,7 +21,7 @@ def run_command(only: tuple[str, ...]) -> None:
 
     The router passes requests between providers and boxes, the collector keeps the 5-minute history. There
     can be several routers, but only one collector. The enrolment gives boxes their certificates; it runs only
-    if enrolment.box_domain is set, and can run where the key of the authority lies.
+    if enrolment.box_domain is set, and can have a user of its own, who alone can read its key.
 
     \b
     Example:
