@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import start_http_server
 
+from device_agent.authority import LostHub
 from device_agent.averages import Averages
 from device_agent.backlog import Backlog, is_reserved, name_of
 from device_agent.buffer import Buffers
@@ -21,18 +22,27 @@ from device_agent.config import BoxConfig, ConfigError
 from device_agent.der import Der
 from device_agent.drivers.base import Driver, DriverError
 from device_agent.drivers.registry import make_driver
+from device_agent.guarded_relay import monotonic
 from device_agent.housekeeping import Housekeeping
+from device_agent.limited import Process
+from device_agent.limiting import SET_POINT, Limiting, limit_process
+from device_agent.limits_file import LimitsFile
 from device_agent.link import Link
+from device_agent.local_switch import KEY, LocalSwitch
+from device_agent.lost_hub import HubWatch
 from device_agent.measuring import Measuring
 from device_agent.metrics import METRICS_HOST, Snapshot, registry_of
-from device_agent.outputs import make_processes
+from device_agent.obeying import Obeying
+from device_agent.outputs import ledgers, make_processes
 from device_agent.points import bind
 from device_agent.schedule_file import ScheduleFile, boot_id
+from device_agent.sd_notify import ALIVE, READY, STOPPING, Notifier
 from device_agent.serving import Serving
 from device_agent.settings import Settings
 from device_agent.switching import Switching
 from iec61850_model.blocks import Blocks
 from iec61850_model.mms.pdu import Payload
+from iec61850_model.reference import Reference
 from iec61850_model.scl import Model, SclError, read_model
 from iec61850_model.server import Server
 
@@ -79,10 +89,13 @@ class Agent:
         self._drivers = self._make_drivers()
         points = bind(self.tree, config.points)
         self._measuring = Measuring(self.tree, points, self._drivers, self._clock, config.sample_every)
-        processes = make_processes(self.tree, config.outputs, self._drivers)
-        for twice in processes.keys() & {bound.reference for bound in points}:
+        self._limits = LimitsFile(config.limits_file)
+        processes = make_processes(self.tree, config.outputs, self._drivers, self._limits)
+        wired = {bound.reference for bound in points}
+        for twice in processes.keys() & wired:
             raise ConfigError(f"points: {twice} is an output: it shows what was switched, not a reading")
-        self._switching = Switching(self.tree, processes, self._clock)
+        self._switching, limiting = self._make_switching(processes)
+        self._notifier = Notifier()
         self._settings = Settings(config.settings_file)
         self._enabled = ScheduleFile(config.schedules_file, lambda: self._settings.kept, boot_id())
         self._averages = Averages(self.tree, config.sample_every)
@@ -100,6 +113,10 @@ class Agent:
             self._serving.link_lost,
         )
         self._renewal = self._make_renewal()
+        hub = HubWatch(config.lost_hub.timeout, config.lost_hub.fail_safe, monotonic())
+        local = LocalSwitch(self.tree, KEY in wired)
+        self._obeying = Obeying(self._switching, hub, local, limiting, self._link.ask_hub)
+        self._link.on_heartbeat = self._obeying.heartbeat
 
     async def run(self) -> None:
         """Serve until cancelled; relays are in their safe states before and after."""
@@ -112,12 +129,17 @@ class Agent:
         self._der.start(moment)
         self._averages.start(time.monotonic())
         self._averages.follow(time.monotonic)
+        self._limits.restore(ledgers(self._switching.processes), monotonic(), moment.now)
+        # A place that cannot be written is told now, not when a client is refused for it.
+        self._limits.keep()
         taken: list[Driver] = []
         try:
             for driver in self._drivers.values():
                 taken.append(driver)
                 await driver.start()
             await self._switching.start()
+            self._obeying.start(moment)
+            self._notifier.say(READY)
             async with asyncio.TaskGroup() as tasks:
                 self._measuring.start(tasks)
                 self._switching.watch(tasks)
@@ -125,7 +147,10 @@ class Agent:
                 tasks.create_task(self._serving.tick())
                 if self._renewal is not None:
                     tasks.create_task(self._renewal.run())
+                tasks.create_task(self._obey())
+                tasks.create_task(self._say_alive())
         finally:
+            self._notifier.say(STOPPING)
             await self._stop(taken)
 
     async def _stop(self, drivers: Sequence[Driver]) -> None:
@@ -146,6 +171,20 @@ class Agent:
         for result in results:
             if isinstance(result, Exception):
                 log.error("a driver did not stop properly", reason=str(result))
+
+    def _make_switching(self, processes: dict[Reference, Process]) -> tuple[Switching, Limiting | None]:
+        """What is switched, and the limit of power that is obeyed by switching it."""
+        config = self._config
+        lost_hub = {Reference.parse(text): LostHub(one.lost_hub) for text, one in config.outputs.items()}
+        limit = limit_process(self.tree, config.der, processes)
+        if limit is None or config.der is None:
+            return Switching(self.tree, processes, self._clock, lost_hub, config.lost_hub.fail_safe), None
+        lost_hub[SET_POINT] = LostHub(config.der.limit_when_hub_lost)
+        processes = processes | {SET_POINT: limit}
+        switching = Switching(self.tree, processes, self._clock, lost_hub, config.lost_hub.fail_safe)
+        most = limit.rest
+        assert isinstance(most, float)
+        return switching, Limiting(self.tree, most, switching, self._limits)
 
     def _make_drivers(self) -> dict[str, Driver]:
         drivers: dict[str, Driver] = {}
@@ -195,9 +234,12 @@ class Agent:
             self._der.refresh(moment)
             self._averages.refresh(moment, time.monotonic())
             self._backlog.refresh()
-            kept = self._settings.kept and self._enabled.kept_last and self._buffers.kept
+            kept = self._settings.kept and self._enabled.kept_last
+            kept = kept and self._buffers.kept and self._limits.kept
             alarm = self._backlog.alarm or not kept
-            self._housekeeping.refresh(moment, self._link.online, failing, alarm=alarm)
+            self._housekeeping.refresh(
+                moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning
+            )
             await asyncio.sleep(HOUSEKEEPING)
 
     def _make_renewal(self) -> Renewal | None:
@@ -207,6 +249,20 @@ class Agent:
         from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
 
         return Renewal(self._config, self._link.connection)
+
+    async def _obey(self) -> None:
+        while True:
+            await self._obeying.refresh(self._clock.moment())
+            await asyncio.sleep(HOUSEKEEPING)
+
+    async def _say_alive(self) -> None:
+        """Tell systemd, as often as it wants, that the event loop moves and every output is looked at."""
+        while (every := self._notifier.every) is not None:
+            if self._switching.alive():
+                self._notifier.say(ALIVE)
+            else:
+                log.error("an output is stuck: systemd is not told that the box is alive")
+            await asyncio.sleep(every)
 
     def snapshot(self) -> Snapshot:
         """The state now, for Prometheus; called from another thread, so it only reads."""

@@ -106,16 +106,22 @@ class BufferFile:
             self.count_blocks(db)
 
     def read(self, sql: str, arguments: Sequence[Any] = ()) -> list[Any]:
-        """The rows of a query; none if the file cannot be read, which is logged."""
+        """The rows of a query; none before the file is to be open.
+
+        Raises OSError if it cannot be read, which is logged; if it was damaged, there is a new one then.
+        """
         if not self._wanted:
             return []
         try:
             return self._connection().execute(sql, arguments).fetchall()
         except sqlite3.Error as error:
             self._failed(error)
-        except OSError:
-            pass  # logged where it failed
-        return []
+            raise OSError(f"{self._path}: {error}") from error
+
+    @property
+    def wanted(self) -> bool:
+        """It is to be open, though it may be that it cannot be opened."""
+        return self._wanted
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -13,14 +13,14 @@ from typing import NoReturn
 import click
 import structlog
 
-from device_agent import agent
-from device_agent.config import BoxConfig, ConfigError
+from device_agent import agent, make_safe
+from device_agent.config import BoxConfig, ConfigError, read_yaml
 from device_agent.drivers.base import DriverError
 from device_agent.enrolment.command import enrol_command
 from iec61850_model.check import Finding, NotReadable, Severity, check_model
 from iec61850_model.scl import MAX_SCL_OCTETS
 
-EXIT_FINDINGS = 1
+EXIT_FINDINGS = EXIT_NOT_SAFE = 1
 EXIT_CONFIGURATION = 2
 COLOURS = {Severity.ERROR: "red", Severity.NOTE: "cyan"}
 CONFIG = click.option(
@@ -46,6 +46,7 @@ def main() -> None:
       hpbox enrol CODE                  become the box that a code is for
       hpbox check --config box.yaml     look for mistakes, touch nothing
       hpbox run --config box.yaml       run until Ctrl-C or SIGTERM
+      hpbox safe --config box.yaml      bring all relays to their safe states
       hpbox check-model my-box.icd      compare an information model with the standard
 
     The hub's operator lets the box in: hphub heatpump add.
@@ -72,6 +73,33 @@ def run(config: Path) -> None:
         asyncio.run(agent.run(loaded))
     except (ConfigError, DriverError) as error:
         _fail(f"{config}: {error}")
+
+
+@main.command()
+@CONFIG
+def safe(config: Path) -> None:
+    """Bring all outputs to their safe states and exit; for when no box runs.
+
+    A pin keeps its level when a process dies. The systemd unit runs this whenever hpbox run has ended,
+    whatever ended it. Of the configuration only drivers and outputs are looked at, each for itself: a mistake
+    elsewhere, or in another output, keeps none from its safe state. Set points stay as they are.
+
+    \b
+    Exit codes:
+      0  every output is in its safe state
+      1  some may not be; the messages say which, and why
+      2  the configuration cannot be read
+    """
+    try:
+        outputs = make_safe.outputs_of(read_yaml(config))
+    except ConfigError as error:
+        _fail(str(error))
+    problems = asyncio.run(make_safe.make_safe(outputs))
+    for problem in problems:
+        click.echo(f"hpbox: {config}: {problem}", err=True)
+    if problems:
+        raise SystemExit(EXIT_NOT_SAFE)
+    click.echo(f"{config}: {len(outputs.relays)} relays are in their safe states")
 
 
 @main.command()

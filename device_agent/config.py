@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import stat
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,16 +15,14 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     model_validator,
 )
 
 from device_agent.clock import ClockSource
 from device_agent.der_config import DerConfig
-from device_agent.relays import DEFAULT_MAX_ON_S, LONGEST_MAX_ON_S
+from device_agent.output_config import DriverName, LostHubConfig, Output, Source
 from iec61850_model.xmpp import MOBILE, WIRED, ConnectionSettings
 from iec61850_model.xmpp.settings import normalized
 
@@ -42,8 +40,6 @@ MAX_REPORT_DELAY = 240.0
 RESOURCE = "IEC"
 """The resource of every box (8-2, 6.1)."""
 
-DriverName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-
 
 class ConfigError(Exception):
     """box.yaml cannot be used; the message says where and what to do."""
@@ -51,26 +47,6 @@ class ConfigError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Source(_Section):
-    """``driver.name``: a reading or an output of a driver."""
-
-    driver: DriverName
-    name: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split(cls, text: Any) -> Any:
-        if not isinstance(text, str):
-            raise ValueError("write driver.name, e.g. meter.power")
-        driver, dot, name = text.partition(".")
-        if not dot or not name:
-            raise ValueError(f"{text!r}: write driver.name, e.g. meter.power")
-        return {"driver": driver, "name": name}
-
-    def __str__(self) -> str:
-        return f"{self.driver}.{self.name}"
 
 
 def _not_zero(scale: float) -> float:
@@ -90,56 +66,6 @@ class Point(_Section):
     @classmethod
     def _short(cls, data: Any) -> Any:
         return {"source": data} if isinstance(data, str) else data
-
-
-class RelayOutput(_Section):
-    """A relay behind an SPC. ``max_on``: seconds it may be away from its safe state."""
-
-    relay: Source
-    safe: bool = False
-    max_on: float = Field(default=DEFAULT_MAX_ON_S, ge=1, le=LONGEST_MAX_ON_S)
-
-
-class SgReadyOutput(_Section):
-    """Two relays behind the SG Ready state 1..4 of an INC; the safe state is 2, normal running.
-
-    ``max_on``: seconds in which the state may be another one.
-    """
-
-    sg_ready: tuple[Source, Source]
-    max_on: float = Field(default=DEFAULT_MAX_ON_S, ge=1, le=LONGEST_MAX_ON_S)
-
-
-class SetPointOutput(_Section):
-    """A number handed to a driver, behind an APC. ``initial`` is written at start, if given."""
-
-    set_point: Source
-    initial: float | None = None
-
-
-OUTPUT_KINDS: Mapping[str, type[RelayOutput | SgReadyOutput | SetPointOutput]] = {
-    "relay": RelayOutput,
-    "sg_ready": SgReadyOutput,
-    "set_point": SetPointOutput,
-}
-"""Which output it is shows in the key that names its source."""
-
-
-def _output_kind(data: Any) -> str | None:
-    found = [kind for kind in OUTPUT_KINDS if isinstance(data, dict) and kind in data]
-    return found[0] if len(found) == 1 else None
-
-
-Output = Annotated[
-    Annotated[RelayOutput, Tag("relay")]
-    | Annotated[SgReadyOutput, Tag("sg_ready")]
-    | Annotated[SetPointOutput, Tag("set_point")],
-    Discriminator(
-        _output_kind,
-        custom_error_type="output_kind",
-        custom_error_message="give exactly one of relay, sg_ready and set_point",
-    ),
-]
 
 
 class Server(_Section):
@@ -208,11 +134,13 @@ class BoxConfig(_Section):
     settings_file: Path = Path("settings.json")
     schedules_file: Path = Path("schedules.json")
     time_zone: TimeZone = "UTC"
+    limits_file: Path = Path("limits.json")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int = Field(default=0, ge=0, le=65535)
     drivers: dict[DriverName, dict[str, Any]]
     points: dict[str, Point] = Field(max_length=MAX_POINTS)
     outputs: dict[str, Output] = Field(default_factory=dict, max_length=MAX_POINTS)
+    lost_hub: LostHubConfig = LostHubConfig()
     der: DerConfig | None = None
     buffer: BufferConfig = BufferConfig()
 
@@ -228,7 +156,7 @@ class BoxConfig(_Section):
     def load(cls, path: Path) -> BoxConfig:
         """Read ``path``; raises ConfigError that names the file and every wrong key."""
         try:
-            config = cls.model_validate(_read_yaml(path))
+            config = cls.model_validate(read_yaml(path))
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_input=False)
             raise ConfigError("\n".join(f"{path}: {_complaint(one)}" for one in wrong)) from None
@@ -236,7 +164,10 @@ class BoxConfig(_Section):
 
     def _resolved(self, path: Path) -> BoxConfig:
         folder = path.absolute().parent
-        names = ("password_file", "identity_file", "model", "ca_file", "settings_file", "schedules_file")
+        names = (
+            *("password_file", "identity_file", "model", "ca_file"),
+            *("settings_file", "schedules_file", "limits_file"),
+        )
         given = {name: getattr(self, name) for name in names}
         update: dict[str, Any] = {name: folder / file for name, file in given.items() if file}
         update["buffer"] = self.buffer.model_copy(update={"file": folder / self.buffer.file})
@@ -244,6 +175,7 @@ class BoxConfig(_Section):
         for name, file in (
             ("settings_file", found.settings_file),
             ("schedules_file", found.schedules_file),
+            ("limits_file", found.limits_file),
             ("buffer: file", found.buffer.file),
         ):
             if not file.parent.is_dir():
@@ -302,7 +234,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What the file holds; raises ConfigError if it is no YAML."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

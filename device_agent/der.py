@@ -2,7 +2,7 @@
 
 Ratings come from the configuration of the box, states from what is measured. A node of which the
 configuration says nothing is off (Beh) and its values are invalid: a rating is never zero for want of one.
-DWMX1 stays off: nothing in the box obeys a limit of power.
+DWMX1 is the business of ``device_agent.limiting``.
 """
 
 from __future__ import annotations

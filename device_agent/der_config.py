@@ -66,6 +66,8 @@ class DerConfig(_Section):
     voltage: Voltage = Voltage()
     connection: str = Field(default="house", min_length=1, max_length=64, pattern=r"^[ -~]+$")
     """What the connection point is called."""
+    limit_when_hub_lost: Literal["safe", "hold"] = "hold"
+    """A commanded limit of power goes on for the fail-safe duration (hold), or ends (safe)."""
     buffer: Tank | None = None
     hot_water: Tank | None = None
 

@@ -17,6 +17,11 @@ WRITE_LIMIT = 3.0
 """Seconds for one write. Two of them, for SG Ready, must be over before a client gives up after 10 s."""
 
 
+def monotonic() -> float:
+    """The clock of all that has to do with outputs, seconds: it goes on while the process is restarted."""
+    return time.monotonic()
+
+
 async def write_output(driver: Driver, output: str, value: bool | float) -> str:
     """Set an output; returns why it is not certain that it is set, within WRITE_LIMIT whatever the driver
     does, and nothing if it is."""

@@ -37,15 +37,17 @@ class Housekeeping:
                 self._tree.update(reference, value, quality, moment.timestamp)
         self._set("LD0/LTMS1.TmSrc", "kernel", moment)
 
-    def refresh(self, moment: Moment, online: bool, failing: Mapping[str, str], alarm: bool) -> None:
-        """Follow link, clock, the data objects that have no usable value (with the reason), and whether the
-        box itself cannot do its duty."""
+    def refresh(
+        self, moment: Moment, online: bool, failing: Mapping[str, str], *, alarm: bool, warning: bool = False
+    ) -> None:
+        """Follow link, clock, the data objects that have no usable value (with the reason), whether the box
+        itself cannot do its duty, and whether something else is worth a warning."""
         self._set("LD0/XmpLCCH1.ChLiv", online, moment)
         self._set("LD0/LTMS1.TmSyn", _GLOBAL_AREA_CLOCK if moment.synchronized else _INTERNAL_CLOCK, moment)
-        self._set("LD0/BoxCALH1.GrWrn", bool(failing), moment)
+        self._set("LD0/BoxCALH1.GrWrn", bool(failing) or warning, moment)
         self._set("LD0/BoxCALH1.GrAlm", alarm, moment)
         for health in _HEALTHS:
-            self._set(health, _ALARM if alarm else _WARNING if failing else _OK, moment)
+            self._set(health, _ALARM if alarm else _WARNING if failing or warning else _OK, moment)
         for name in failing.keys() - self._failing.keys():
             log.warning("no usable value", reference=name, reason=failing[name])
         for name in self._failing.keys() - failing.keys():

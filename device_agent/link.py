@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from xml.etree.ElementTree import Element
 
 import structlog
 
@@ -11,6 +13,7 @@ from device_agent.config import BoxConfig
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.mms.xer import MalformedPdu
 from iec61850_model.xmpp import Channel, Connection, ConnectionFailed, NotConnected, XmppError
+from iec61850_model.xmpp.markup import attribute
 
 log = structlog.get_logger()
 
@@ -19,6 +22,13 @@ ANNOUNCE_AGAIN = 5.0
 asks by itself when it is back."""
 MAX_ANNOUNCE_AGAIN = 60.0
 """Longest time between two attempts, seconds."""
+WITHDRAWN = "~withdrawn"
+"""Resource of the alias by which the hub says that a provider is withdrawn; no provider can have it. Presence
+`unsubscribed` would not do: no server delivers it to an account that never subscribed."""
+
+PING_ID = "is-the-hub-there"
+"""Id of the pings; one answer is as good as another. Requests of the channel have ids of their own."""
+_IQ = "{jabber:client}iq"
 
 Handler = Callable[[str, Payload | MalformedPdu, int], Awaitable[list[Payload]]]
 
@@ -45,11 +55,14 @@ class Link:
         self._on_lost = on_lost
         self._again: asyncio.TimerHandle | None = None
         self._delay = ANNOUNCE_AGAIN
+        self.on_heartbeat: Callable[[], None] = lambda: None
+        """Called for every sign of life of the hub (``device_agent.lost_hub``)."""
         self.connection = Connection(config.connection())
         self.connection.on_online.append(self._online)
         self.connection.on_offline.append(self._offline)
         self.connection.on_presence.append(self._presence)
         self.connection.on_refused.append(self._refused)
+        self.connection.stanza_handlers.append(self._heard)
         self.channel = Channel(
             self.connection, accepts=self._accepts, on_request=on_request, on_error=on_gone
         )
@@ -75,6 +88,23 @@ class Link:
         except XmppError as error:
             log.info("not sent", peer=peer, reason=str(error))
 
+    def ask_hub(self) -> None:
+        """Ping the hub, so that it gives a sign of life (XEP-0199); without a link there is nobody to ask."""
+        with contextlib.suppress(NotConnected):
+            self.connection.send(
+                f'<iq type="get" id="{PING_ID}" to="{attribute(self._hub)}">'
+                '<ping xmlns="urn:xmpp:ping"/></iq>'
+            )
+
+    def _heard(self, element: Element) -> bool:
+        """Any stanza of the hub's domain is a sign of life, but for errors: these its server sends for it.
+
+        Returns whether it was the answer to a ping of ours, which concerns nobody else.
+        """
+        if element.get("type") != "error" and _domain(element.get("from", "")) == self._hub:
+            self.on_heartbeat()
+        return element.tag == _IQ and element.get("id") == PING_ID
+
     def _accepts(self, peer: str) -> bool:
         return _domain(peer) in (self._hub, self._collector)
 
@@ -95,6 +125,8 @@ class Link:
     def _presence(self, sender: str, type_: str) -> None:
         if not self._accepts(sender):
             return
+        if type_ not in ("error", "unavailable") and _domain(sender) == self._hub:
+            self.on_heartbeat()
         if sender in (self._hub, self._collector):
             if type_ == "available":
                 self._cancel_again()
@@ -105,11 +137,11 @@ class Link:
             elif type_ == "unavailable":
                 # It was away: what its providers did meanwhile nobody has told us.
                 self._on_gone(sender)
-        elif type_ in ("unavailable", "error"):
-            self._on_gone(sender)
-        elif type_ == "unsubscribed" and _domain(sender) == self._hub:
+        elif type_ == "unavailable" and _domain(sender) == self._hub and _resource(sender) == WITHDRAWN:
             # The hub's word that a provider's grant has ended; it speaks in the provider's alias.
             self._on_withdrawn(sender.partition("/")[0])
+        elif type_ in ("unavailable", "error"):
+            self._on_gone(sender)
 
     def _announce(self, to: str) -> None:
         """Directed presence: the hub needs no subscription to know that the box is there."""
@@ -127,6 +159,10 @@ class Link:
         if self._again is not None:
             self._again.cancel()
             self._again = None
+
+
+def _resource(jid: str) -> str:
+    return jid.partition("/")[2]
 
 
 def _domain(jid: str) -> str:

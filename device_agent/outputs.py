@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
 
 import structlog
 
-from device_agent.config import ConfigError, Output, RelayOutput, SetPointOutput, SgReadyOutput, Source
+from device_agent.config import ConfigError
+from device_agent.der import EVU_BLOCK
 from device_agent.drivers.base import Driver
 from device_agent.guarded_relay import GuardedRelay, write_output
+from device_agent.limited import LimitedProcess, Process, Switchable
+from device_agent.limits import SG_READY_NORMAL, Ledger, Limits, Refusal, relay_limits, sg_ready_limits
+from device_agent.limits_file import LimitsFile
+from device_agent.output_config import (
+    EVU_BLOCK_DEFAULTS,
+    RELAY_DEFAULTS,
+    Output,
+    RelayOutput,
+    SetPointOutput,
+    SgReadyOutput,
+    Source,
+)
 from device_agent.points import parse_reference
 from device_agent.relays import RelayConfig
 from iec61850_model.reference import Reference
@@ -27,30 +39,6 @@ SG_READY_CONTACTS: Mapping[int, tuple[bool, bool]] = {
     4: (True, True),
 }
 """State -> contacts 1 and 2 (BWP, SG Ready label): blocked, normal, recommended on, forced on."""
-
-
-class Process(Protocol):
-    """One controllable data object's way to the hardware."""
-
-    reference: Reference
-
-    async def start(self) -> None:
-        """Take the safe or initial state."""
-
-    async def stop(self) -> None:
-        """Take the safe state; it is reached, or given up, when this returns."""
-
-    async def command(self, value: Value) -> AddCause | None:
-        """Switch; returns None when it is done and certain, else why it is not."""
-
-    async def tick(self) -> None:
-        """Do what is due, e.g. end a relay's longest time away from its safe state."""
-
-    def state(self) -> Value | None:
-        """What the hardware is known to have; None if it is not known."""
-
-    def fault(self) -> str:
-        """Why the last write was not done; empty if it was."""
 
 
 class RelayProcess:
@@ -140,12 +128,26 @@ class SetPointProcess:
         self._state: float | None = None
         self._fault = ""
 
+    @property
+    def rest(self) -> Value | None:
+        return self._config.initial
+
     async def start(self) -> None:
-        if self._config.initial is not None:
-            await self.command(self._config.initial)
+        await self.release()
 
     async def stop(self) -> None:
         """A set point stays: the heat pump keeps it without the box."""
+
+    def refusal(self, value: Value) -> Refusal | None:
+        """A set point may be changed at any time."""
+        return None
+
+    async def release(self) -> None:
+        if self._config.initial is not None:
+            await self.command(self._config.initial)
+
+    def ends(self) -> float | None:
+        return None
 
     async def tick(self) -> None:
         """Nothing becomes due."""
@@ -167,9 +169,12 @@ class SetPointProcess:
 
 
 def make_processes(
-    tree: Tree, outputs: Mapping[str, Output], drivers: Mapping[str, Driver]
+    tree: Tree, outputs: Mapping[str, Output], drivers: Mapping[str, Driver], file: LimitsFile
 ) -> dict[Reference, Process]:
-    """The hardware behind each controllable data object; raises ConfigError that names the output."""
+    """The hardware behind each controllable data object; raises ConfigError that names the output.
+
+    What their limits must remember is kept in ``file``.
+    """
     taken: dict[str, str] = {}
     processes: dict[Reference, Process] = {}
     for text, output in outputs.items():
@@ -182,7 +187,7 @@ def make_processes(
             _check_initial(tree, reference, output.initial)
         for source in _sources(output):
             _check(source, drivers, text, taken)
-        processes[reference] = _process(reference, output, drivers)
+        processes[reference] = _process(reference, output, drivers, file)
     return processes
 
 
@@ -218,18 +223,57 @@ def _check(source: Source, drivers: Mapping[str, Driver], text: str, taken: dict
     taken[str(source)] = text
 
 
-def _process(reference: Reference, output: Output, drivers: Mapping[str, Driver]) -> Process:
-    match output:
-        case RelayOutput(relay=source, safe=safe, max_on=max_on):
-            return RelayProcess(reference, _relay(source, RelayConfig(str(source), safe, max_on), drivers))
-        case SgReadyOutput(sg_ready=(first, second), max_on=max_on):
-            relays = tuple(
-                _relay(source, RelayConfig(str(source), False, max_on), drivers) for source in (first, second)
-            )
-            return SgReadyProcess(reference, (relays[0], relays[1]))
-        case SetPointOutput():
-            return SetPointProcess(reference, drivers[output.set_point.driver], output)
-    raise TypeError(f"{type(output).__name__} is no output")
+def _process(
+    reference: Reference, output: Output, drivers: Mapping[str, Driver], file: LimitsFile
+) -> Process:
+    if isinstance(output, SetPointOutput):
+        return SetPointProcess(reference, drivers[output.set_point.driver], output)
+    inner: Switchable
+    safe: bool | int
+    if isinstance(output, RelayOutput):
+        config = RelayConfig(str(output.relay), output.safe, output.max_on)
+        inner, safe = RelayProcess(reference, _relay(output.relay, config, drivers)), output.safe
+    else:
+        first, second = (
+            _relay(source, RelayConfig(str(source), False, output.max_on), drivers)
+            for source in output.sg_ready
+        )
+        inner, safe = SgReadyProcess(reference, (first, second)), SG_READY_NORMAL
+    try:
+        ledger = Ledger(_limits(reference, output), safe)
+    except ValueError as error:
+        raise ConfigError(f"outputs: {reference}: {error}") from None
+    return LimitedProcess(inner, ledger, file.keep)
+
+
+def _limits(reference: Reference, output: RelayOutput | SgReadyOutput) -> Limits:
+    if isinstance(output, SgReadyOutput):
+        return sg_ready_limits(
+            hold_s=output.hold,
+            longest_s=output.max_on,
+            per_hour=output.starts_per_hour,
+            blocks_per_day=output.blocks_per_day,
+            block_pause_s=output.block_pause,
+        )
+    defaults = EVU_BLOCK_DEFAULTS if reference == EVU_BLOCK else RELAY_DEFAULTS
+    pause = defaults.min_off if output.min_off is None else output.min_off
+    per_day = defaults.starts_per_day if output.starts_per_day is None else output.starts_per_day
+    return relay_limits(
+        output.safe,
+        least_s=output.min_on,
+        longest_s=output.max_on,
+        pause_s=pause,
+        starts=(output.starts_per_hour, per_day),
+    )
+
+
+def ledgers(processes: Mapping[Reference, Process]) -> dict[str, Ledger]:
+    """The ledgers of those that have one, by reference."""
+    return {
+        str(reference): process.ledger
+        for reference, process in processes.items()
+        if isinstance(process, LimitedProcess)
+    }
 
 
 def _relay(source: Source, config: RelayConfig, drivers: Mapping[str, Driver]) -> GuardedRelay:

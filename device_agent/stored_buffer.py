@@ -66,8 +66,9 @@ class StoredBuffer:
         self._look()
         before, self._content = self._content, content
         if self._table and content != before:
-            if self._last_counter():
-                self._log_forgotten()
+            with contextlib.suppress(OSError):
+                if self._last_counter():
+                    self._log_forgotten()
             self.clear()
 
     def append(self, time: float, members: Sequence[Member]) -> Entry:
@@ -92,11 +93,14 @@ class StoredBuffer:
     def replace(self, entry: Entry) -> None:
         """Keep this in place of the newest entry, whose number and time it has: more has come to it.
 
-        Raises OSError if it could not be stored, ValueError if it is not the newest.
+        Raises OSError if it could not be stored or is gone with a damaged file, ValueError if there are newer
+        ones.
         """
         octets = encode(entry.members)
         self._look()
         counter = self._last_counter()
+        if self._number(counter) < entry.number or self._file.epoch > entry.number >> EPOCH_SHIFT:
+            raise OSError(f"entry {entry.number} is gone")
         if self._number(counter) != entry.number:
             raise ValueError(f"entry {entry.number} is not the newest one")
         with self._file.transaction() as db:
@@ -108,7 +112,10 @@ class StoredBuffer:
         self._ends = {"DESC": entry}
 
     def after(self, number: int, limit: int) -> list[Entry]:
-        """The first entries above ``number``, at most ``limit``."""
+        """The first entries above ``number``, at most ``limit``.
+
+        Raises OSError if the disk does not tell: that must not be taken for an end of the entries.
+        """
         self._look()
         return self._entries("counter > ? ORDER BY counter LIMIT ?", self._above(number), limit)
 
@@ -116,7 +123,9 @@ class StoredBuffer:
         """Entries above ``number`` with a time in start..stop, at most ``limit``."""
         self._look()
         where = "counter > ? AND time BETWEEN ? AND ? ORDER BY counter LIMIT ?"
-        return self._entries(where, self._above(number), start, stop, limit)
+        with contextlib.suppress(OSError):
+            return self._entries(where, self._above(number), start, stop, limit)
+        return []
 
     def drop(self, numbers: Sequence[int]) -> None:
         """Forget these entries; if the disk refuses, they stay."""
@@ -163,7 +172,9 @@ class StoredBuffer:
         """The part of this buffer's room that is taken by entries never sent: 0..1, rarely a little more."""
         self._look()
         sql = self._sql("SELECT sum FROM entries WHERE counter <= ? ORDER BY counter DESC LIMIT 1")
-        rows = self._rows(sql, max(self._sent, self._cleared))
+        rows: list[Any] = []
+        with contextlib.suppress(OSError):
+            rows = self._rows(sql, max(self._sent, self._cleared))
         return (self._end - (rows[0][0] if rows else self._begin)) / self._file.share
 
     # --- the table --------------------------------------------------------------------------------
@@ -173,6 +184,9 @@ class StoredBuffer:
         return text.replace("entries", self._table)
 
     def _rows(self, sql: str, *arguments: float) -> list[Any]:
+        """Raises OSError if the file cannot be read."""
+        if not self._table and self._file.wanted:
+            raise OSError(f"there is no table for the entries of {self._name}")
         return self._file.read(sql, arguments) if self._table else []
 
     def _number(self, counter: int) -> int:
@@ -295,17 +309,20 @@ class StoredBuffer:
         """The first entry in this order."""
         self._look()
         end = f"counter > ? ORDER BY counter {order} LIMIT 1"
-        rows = self._rows(self._sql("SELECT counter FROM entries WHERE ") + end, self._cleared)
-        known = self._ends.get(order)
-        if rows and (known is None or known.number != self._number(rows[0][0])):
-            known = next(iter(self._entries(end, self._cleared)), None)
+        try:
+            rows = self._rows(self._sql("SELECT counter FROM entries WHERE ") + end, self._cleared)
+            known = self._ends.get(order)
+            if rows and (known is None or known.number != self._number(rows[0][0])):
+                known = next(iter(self._entries(end, self._cleared)), None)
+        except OSError:
+            return None
         if not rows or known is None:
             return None
         self._ends[order] = known
         return known
 
     def _entries(self, where: str, *arguments: float) -> list[Entry]:
-        """The sound entries; a damaged one is deleted and counts as lost."""
+        """The sound entries; a damaged one is deleted and counts as lost. Raises OSError."""
         sql = self._sql("SELECT counter, time, body FROM entries WHERE ") + where
         while True:
             entries, damaged = [], []

@@ -6,6 +6,15 @@ from typing import NamedTuple
 
 HEAT_PUMP_RESOURCE = "IEC"
 """Resource of every heat pump and box (8-2, 6.1)."""
+OPERATIONS = "ops"
+"""Localpart of the hub's own alias towards boxes, and first label of the domain of operations."""
+RESERVED = "~"
+"""With this the resources begin that only operations uses in an alias; no provider's session may."""
+OPERATIONS_RESOURCE = "~ops"
+"""Operations speaks to a box as ``agg7@hub/~ops`` for provider agg7, as ``ops@hub/~ops`` for the hub."""
+WITHDRAWN_RESOURCE = "~withdrawn"
+"""``unavailable`` from ``agg7@hub/~withdrawn`` tells a box that what agg7 commanded and is still to come must
+not come: his grant has ended. (``unsubscribed`` would say so too, but no server delivers it unasked.)"""
 
 
 NOBODY = "@shut-out.invalid"
@@ -45,6 +54,8 @@ class Addresses:
 
     def __init__(self, domain: str) -> None:
         self.domain = domain
+        self.operations = f"{OPERATIONS}.{domain}"
+        """Where operations speaks from, with a provider's id as resource if in his name."""
 
     def heat_pump(self, id_: str) -> str:
         """Where everybody reaches a heat pump."""
@@ -57,6 +68,14 @@ class Addresses:
     def alias(self, provider: str, resource: str) -> str:
         """A provider's session as a box sees it."""
         return full(f"{provider}@{self.domain}", resource)
+
+    def operations_alias(self, provider: str) -> str:
+        """Operations as a box sees it, in a provider's name or (empty) in the hub's own."""
+        return self.alias(provider or OPERATIONS, OPERATIONS_RESOURCE)
+
+    def withdrawn_alias(self, provider: str) -> str:
+        """Who is gone when a provider's grant has ended."""
+        return self.alias(provider, WITHDRAWN_RESOURCE)
 
     @staticmethod
     def box(bare: str) -> str:

@@ -67,6 +67,11 @@ class ComponentLink:
         """Stanzas can be sent now."""
         return self._stream is not None
 
+    @property
+    def unsent(self) -> int:
+        """Characters and octets that wait to be sent."""
+        return self._stream.unsent if self._stream is not None else 0
+
     def send(self, xml: str) -> None:
         """Send a stanza now or not at all; raises LinkDown or LinkFull."""
         stream = self._stream

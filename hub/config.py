@@ -15,7 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from hub.audit.entry import OPERATOR_CHAIN
+from hub.audit.entry import OPERATIONS_CHAIN, OPERATOR_CHAIN
 from hub.gate import BOX_SHARE, OUTSTANDING, PROVIDER_SHARE, Limits
 from hub.limits import Share
 
@@ -84,8 +84,8 @@ def _history_url(text: str, info: ValidationInfo) -> str:
 
 
 def _router_name(name: str) -> str:
-    if name == OPERATOR_CHAIN:
-        raise ValueError(f"{name!r} is the audit chain of the operator's commands: choose another name")
+    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN):
+        raise ValueError(f"{name!r} is the audit chain of another part of the hub: choose another name")
     return name
 
 
@@ -114,6 +114,7 @@ class SecretsSection(_Section):
     router: FilePath = Path("secrets/router")
     history: FilePath = Path("secrets/history")
     enrolment: FilePath = Path("secrets/enrolment")
+    operations: FilePath = Path("secrets/operations")
 
 
 class DatabasesSection(_Section):
@@ -162,6 +163,15 @@ class EnrolmentSection(_Section):
     )
 
 
+class OperationsSection(_Section):
+    """The process that speaks for the hub, component ``ops.<domain>``."""
+
+    component_port: int | None = Field(
+        default=None, ge=1, le=65535, description="where the server takes it; None: as xmpp.component_port"
+    )
+    pace: int = Field(default=50, ge=1, le=MAX_COLLECT_PACE, description="boxes begun with a second")
+
+
 class LimitsSection(_Section):
     """What one sender may ask for: stanzas a second in the long run, and at once."""
 
@@ -199,6 +209,7 @@ class HubConfig(_Section):
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
     enrolment: EnrolmentSection = Field(default_factory=EnrolmentSection)
+    operations: OperationsSection = OperationsSection()
     limits: LimitsSection = LimitsSection()
     probe: ProbeSection = ProbeSection()
 
@@ -243,6 +254,10 @@ class HubConfig(_Section):
     def enrolment_secret(self) -> str:
         """The secret of the component of enrolment. Raises ConfigError if others can read its file."""
         return read_secret(self.secrets.enrolment)
+
+    def operations_secret(self) -> str:
+        """The secret of the component of operations. Raises ConfigError if others can read its file."""
+        return read_secret(self.secrets.operations)
 
     def router_secret(self) -> str:
         """The secret of the component ``domain``. Raises ConfigError if others can read its file."""

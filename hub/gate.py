@@ -21,6 +21,8 @@ STRANGER_SHARE = Share(rate=10, burst=50)
 """Stanzas of a domain none of whose accounts the roster knows."""
 PRESENCE_SHARE = Share(rate=0.2, burst=10)
 """Presence changes of one account."""
+LEFT_FOR_SINGLE = 0.25
+"""Part of a provider's burst that his requests to groups leave: so single ones go through beside them."""
 OUTSTANDING = 2_000
 """Requests of a provider without an answer."""
 
@@ -46,11 +48,17 @@ class Verdict(enum.StrEnum):
 
 
 class Gate:
-    """Counts what each sender asks for; time is passed in."""
+    """Counts what each sender asks for; time is passed in.
 
-    def __init__(self, limits: Limits, roster: Roster) -> None:
+    ``operations``: its domain; it paces itself, and its answers from boxes count as these boxes'.
+    """
+
+    def __init__(self, limits: Limits, roster: Roster, operations: str = "") -> None:
         self._roster = roster
+        self._operations = operations
         self._provider = Shares(limits.provider)
+        burst = limits.provider.burst
+        self._left_for_single = max(0.0, min(LEFT_FOR_SINGLE * burst, burst - 2.0))
         self._box = Shares(limits.box)
         self._stranger = Shares(limits.stranger)
         self._presence = Shares(limits.presence)
@@ -60,6 +68,8 @@ class Gate:
     def admit(self, stanza: Stanza, now: float) -> Verdict:
         """Count a stanza of any kind; PASS, or which limit it is over."""
         bare = stanza.sender.partition("/")[0]
+        if bare == self._operations:
+            return Verdict.PASS
         if self._roster.provider_of_jid(bare) is not None:
             shares, name = self._provider, bare
         elif self._roster.heat_pump_of_box(bare) is not None:
@@ -69,6 +79,10 @@ class Gate:
         if stanza.kind == "presence" and shares is not self._stranger:
             return self._admit_presence(stanza, now)
         return Verdict.PASS if shares.take(name, now) else Verdict.RATE
+
+    def member(self, provider_jid: str, now: float) -> bool:
+        """One member of a group is about to be asked, which counts as a request; False: it must wait."""
+        return self._provider.take(provider_jid, now, leave=self._left_for_single)
 
     def asked(self, provider: str, heat_pump: str, stanza_id: str, now: float) -> Verdict:
         """A request is about to be forwarded; PASS, or the provider waits for too many answers."""

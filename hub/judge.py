@@ -5,13 +5,16 @@ What is not listed is denied. A PDU is judged whole: everything it touches must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
+from hub.names import KNOWN_NAMES
 from hub.needs import Need, Unlisted, needs_of
-from hub.roster import Grant
+from hub.roster import Grant, Right
 from hub.wording import STEERING, describe
-from iec61850_model.mms.pdu import Pdu
+from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Pdu, ReadRequest, VariableList
 from iec61850_model.reference import Reference
 
 
@@ -30,28 +33,54 @@ class Judgement(NamedTuple):
         return self.service in STEERING
 
 
-def judge(pdu: Pdu, grants: Sequence[Grant], now: float) -> Judgement:
-    """Decide on a request of a provider that holds these live grants."""
-    service, references, detail = describe(pdu)
+_NO_SLOTS: Mapping[int, int] = MappingProxyType({})
+
+
+def judge(pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> Judgement:
+    """Decide on a request of a provider that holds these live grants.
+
+    ``slots``: by the grant's key, which instance of the schedules is ready for it.
+    """
     try:
-        needs = needs_of(pdu)
+        service, references, detail, needs = _asked(pdu)
         if not needs:
             raise Unlisted("it asks for nothing")
     except Unlisted as unlisted:
+        service, references, detail = describe(pdu)
         return Judgement(False, service, references, str(unlisted), detail)
     for need in needs:
-        if not permitted(need, grants, now):
+        if not permitted(need, grants, now, slots):
             return Judgement(False, service, references, _reason(need), detail)
     return Judgement(True, service, references, detail=detail)
 
 
-def permitted(need: Need, grants: Sequence[Grant], now: float) -> bool:
+_Asked: TypeAlias = tuple[str, tuple[str, ...], str, Sequence[Need]]
+
+
+def _asked(pdu: Pdu) -> _Asked:
+    """What a request is called, names and needs; of a variable read alone, the most frequent, it is known.
+
+    Raises Unlisted.
+    """
+    match pdu:
+        case ConfirmedRequest(_, ReadRequest(VariableList((ObjectName(item, str(domain), False),)))):
+            return _asked_of_reading(domain, item)
+    return (*describe(pdu), needs_of(pdu))
+
+
+@lru_cache(maxsize=KNOWN_NAMES)
+def _asked_of_reading(domain: str, item: str) -> _Asked:
+    read = ConfirmedRequest(0, ReadRequest(VariableList((ObjectName(item, domain),))))
+    return (*describe(read), needs_of(read))
+
+
+def permitted(need: Need, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> bool:
     """One of these live grants covers the need."""
-    return any(_covers(grant, need, now) for grant in grants)
+    return any(_covers(grant, need, now, slots.get(grant.key, 0)) for grant in grants)
 
 
-def _covers(grant: Grant, need: Need, now: float) -> bool:
-    if not grant.live(now) or (need.right is not None and need.right not in grant.rights):
+def _covers(grant: Grant, need: Need, now: float, slot: int) -> bool:
+    if not grant.live(now) or not _has_right(grant, need, slot):
         return False
     if need.at is not None and grant.until is not None and need.at >= grant.until:
         return False
@@ -62,6 +91,14 @@ def _covers(grant: Grant, need: Need, now: float) -> bool:
     if need.reference is None:
         return True
     return any(covers(pattern, need.reference, partly=need.partly) for pattern in grant.scope)
+
+
+def _has_right(grant: Grant, need: Need, slot: int) -> bool:
+    """Schedules of another slot are another's, whatever rights the grant has; one's own may be read."""
+    own = Right.SCHEDULE in grant.rights and slot != 0 and slot == need.slot
+    if need.right is Right.SCHEDULE:
+        return own
+    return need.right is None or need.right in grant.rights or (need.right is Right.READ and own)
 
 
 def covers(pattern: str, reference: Reference, *, partly: bool = False) -> bool:
@@ -82,5 +119,6 @@ def _reason(need: Need) -> str:
     right = f"right {need.right}" if need.right else "grant"
     where = f" on {need.reference}" if need.reference else ""
     when = " until the commanded time" if need.at is not None else ""
+    when += " with this slot ready" if need.right is Right.SCHEDULE else ""
     unscoped = " without a scope" if need.unscoped else ""
     return f"no {right}{unscoped}{where}{when}"

@@ -41,8 +41,8 @@ class Shares:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, sender: str, now: float) -> bool:
-        """Count one more of ``sender``; False if it is over its share."""
+    def take(self, sender: str, now: float, *, leave: float = 0.0) -> bool:
+        """Count one more of ``sender``; False if it is over its share, or would leave less than ``leave``."""
         share = self._share
         bucket = self._buckets.get(sender)
         if bucket is None:
@@ -53,7 +53,7 @@ class Shares:
             self._buckets.move_to_end(sender)
             bucket.level = min(share.burst, bucket.level + max(0.0, now - bucket.at) * share.rate)
             bucket.at = now
-        if bucket.level < 1.0:
+        if bucket.level < 1.0 + leave:
             return False
         bucket.level -= 1.0
         return True

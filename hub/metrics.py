@@ -39,6 +39,7 @@ class Snapshot:
     provider_sessions: int
     in_hand: int
     paced: int
+    spreading: int
     loop_lag: float
     counts: Counts
 
@@ -66,6 +67,7 @@ class HubCollector(Collector):
         )
         yield self._gauge("hub_stanzas_in_hand", "stanzas that wait for the audit", now.in_hand)
         yield self._gauge("hub_stanzas_paced", "presence stanzas that wait for their turn", now.paced)
+        yield self._gauge("hub_members_waiting", "members of groups that wait to be asked", now.spreading)
         yield self._gauge("hub_loop_lag_seconds", "how late the event loop's last tick was", now.loop_lag)
         presence = GaugeMetricFamily("hub_presence", "heat pumps by link state", labels=["router", "state"])
         for state in ("online", "offline", "unknown"):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from hub.names import named_list, variable
 from hub.roster import Right
+from hub.schedule_slots import SCHEDULE_DEVICE, is_command, is_setting, slot_of, start_in
 from hub.wording import originator_of, time_of
 from iec61850_model.mms.pdu import (
     CancelRequest,
@@ -33,9 +34,6 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.values import FunctionalConstraint, OrCat
 
-SCHEDULE_DEVICE = "SCH"
-"""Logical device of the schedules: only the right ``schedule`` changes anything in it (DESIGN section 4)."""
-
 FC = FunctionalConstraint
 REPORT_BLOCKS = frozenset({FC.BR, FC.RP})
 READABLE = frozenset({FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG, FC.LG}) | REPORT_BLOCKS
@@ -51,6 +49,7 @@ class Need(NamedTuple):
 
     ``reference`` None: not bound to a place in the model. ``partly``: a grant for something inside is enough,
     for directories tell what is there and not what it holds. ``unscoped``: a grant with a scope does not do.
+    ``slot``: it is about the schedules of this slot, whose holder may also read them.
     """
 
     right: Right | None
@@ -58,6 +57,7 @@ class Need(NamedTuple):
     partly: bool = False
     at: float | None = None
     unscoped: bool = False
+    slot: int = 0
 
 
 class Unlisted(Exception):
@@ -82,7 +82,8 @@ def needs_of(pdu: Pdu) -> Sequence[Need]:
         case ConfirmedRequest(_, GetNameListRequest() as request):
             return [_name_list_need(request)]
         case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
-            return [Need(Right.READ, _reference(name), partly=True)]
+            asked = _reference(name)
+            return [Need(Right.READ, asked, partly=True, slot=slot_of(asked))]
         case ConfirmedRequest(
             _,
             ReadRequest(VariableListName(name))
@@ -136,7 +137,7 @@ def _own_list_needs(names: Sequence[ObjectName]) -> list[Need]:
 
 def _read_need(reference: Reference) -> Need:
     if reference.fc in READABLE:
-        return Need(Right.READ, reference)
+        return Need(Right.READ, reference, slot=slot_of(reference))
     if _selects(reference):
         return _control_need(reference, None)
     raise Unlisted(f"no right lets reading {reference} through")
@@ -166,7 +167,7 @@ def _write_needs(reference: Reference, data: Data) -> Iterator[Need]:
     elif reference.fc not in SETTABLE:
         raise Unlisted(f"no right lets writing {reference} through")
     elif reference.ld == SCHEDULE_DEVICE:
-        raise Unlisted("schedules are not changed by the right settings")
+        yield _schedule_need(reference, start_in(reference, data), listed=is_setting(reference))
     else:
         yield Need(Right.SETTINGS, reference)
 
@@ -185,8 +186,16 @@ def _block_needs(reference: Reference, data: Data) -> Iterator[Need]:
 
 def _control_need(reference: Reference, at: float | None) -> Need:
     if reference.ld == SCHEDULE_DEVICE:
-        raise Unlisted("schedules are not steered by the right control")
+        return _schedule_need(reference, at, listed=is_command(reference))
     return Need(Right.CONTROL, Reference(reference.ld, reference.ln, reference.path[:-1]), at=at)
+
+
+def _schedule_need(reference: Reference, at: float | None, *, listed: bool) -> Need:
+    """Only the right ``schedule`` changes anything in LD SCH, and only what its slot has."""
+    slot = slot_of(reference)
+    if not slot or not listed:
+        raise Unlisted(f"no right lets changing {reference} through")
+    return Need(Right.SCHEDULE, reference, at=at, slot=slot)
 
 
 def _reference(name: ObjectName) -> Reference:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid
+from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
 from hub.roster import Changes, HeatPump, LinkState, Provider, Roster
 from hub.stanzas import Stanza, stanza
 
@@ -88,7 +88,7 @@ class PresenceBoard:
     followers: dict[tuple[str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     _asked: dict[str, float] = field(default_factory=dict)
-    _bounds: list[tuple[float, str, str]] = field(default_factory=list)
+    _bounds: list[tuple[float, str, str, str]] = field(default_factory=list)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -128,6 +128,8 @@ class PresenceBoard:
         provider = self.roster.provider_of_jid(sender.bare)
         if to.local and presence.type != "error":
             return self._about(provider, presence.type, sender, to.local, now)
+        if sender.resource.startswith(RESERVED):
+            return []  # as which alias it comes and goes is for operations to say
         # What is passed on to a session comes from a heat pump's address, and bounces to there.
         return self._provider(provider.id, presence.type, str(sender), now) if provider else []
 
@@ -162,7 +164,7 @@ class PresenceBoard:
         for grant in changes.grants:
             for bound in (grant.valid_from, grant.until):
                 if bound is not None and bound > now:
-                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump))
+                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump, grant.group))
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
         """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
@@ -192,11 +194,12 @@ class PresenceBoard:
         """Time went on: grants began or ended, boxes did not answer."""
         effects: list[Effect] = []
         while self._bounds and self._bounds[0][0] <= now:
-            bound, provider, heat_pump = heapq.heappop(self._bounds)
-            pair = (provider, heat_pump)
-            just_before = self._live(pair, bound - 1e-6)
-            there = self.roster.heat_pumps.get(heat_pump)
-            effects += self._compare(pair, just_before, self._live(pair, now), there)
+            bound, provider, heat_pump, group = heapq.heappop(self._bounds)
+            for one in self.roster.members(group) if group else (heat_pump,):
+                pair = (provider, one)
+                just_before = self._live(pair, bound - 1e-6)
+                there = self.roster.heat_pumps.get(one)
+                effects += self._compare(pair, just_before, self._live(pair, now), there)
         silent = [id_ for id_, asked in self._asked.items() if now - asked >= ANSWER_WITHIN]
         for id_ in silent:
             del self._asked[id_]

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from hub.addresses import HEAT_PUMP_RESOURCE, NOBODY, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
+from hub.group_request import GroupRequest
 from hub.judge import Judgement, judge, permitted
 from hub.roster import HeatPump, Roster
 from hub.sayings import Saying, saying
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.pdu import ConfirmedError, ConfirmedResponse, Payload
 
 PING_NS = "urn:xmpp:ping"
 ANSWERS = ("result", "error")
@@ -32,6 +33,8 @@ class Outcome(enum.StrEnum):
     REFUSED = "refused"
     ANSWERED = "answered"
     DROPPED = "dropped"
+    SPREAD = "spread"
+    """A request to a group: it goes to one member after the other."""
 
 
 class Routed(NamedTuple):
@@ -48,14 +51,15 @@ class Routed(NamedTuple):
     service: str = ""
     heat_pump: str = ""
     provider: str = ""
+    group: GroupRequest | None = None
 
     @property
     def instead(self) -> str:
         """What is sent if the audit cannot be written."""
-        return self.xml if self.request is None else _error_to(self.request, Condition.RESOURCE_CONSTRAINT)
+        return self.xml if self.request is None else error_to(self.request, Condition.RESOURCE_CONSTRAINT)
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """A stanza on its way between a provider's session and a heat pump."""
 
     incoming: Stanza
@@ -86,7 +90,7 @@ class _Way(NamedTuple):
         )
 
     def refuse(self, condition: Condition, judged: Judgement, reason: str) -> Routed:
-        xml = _error_to(self.incoming, condition)
+        xml = error_to(self.incoming, condition)
         return Routed(
             Outcome.REFUSED,
             xml,
@@ -127,18 +131,18 @@ class Router:
                 break
         else:
             condition = Condition.SERVICE_UNAVAILABLE if incoming.children else Condition.BAD_REQUEST
-            return _refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
+            return refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
         bare, _, resource = incoming.sender.partition("/")
         provider = self.roster.provider_of_jid(bare)
         provider_id = provider.id if provider else ""
         grants = self.roster.grants(provider_id, to.local, now)
         box = self.roster.heat_pumps[to.local].box if grants else ""
-        way = _Way(incoming, now, provider_id, incoming.sender, to.local, box)
+        way = Way(incoming, now, provider_id, incoming.sender, to.local, box)
         try:
-            payload = _request_in(incoming)
+            payload = request_in(incoming)
         except xer.MalformedPdu as malformed:
-            return way.refuse(Condition.BAD_REQUEST, _UNREADABLE, str(malformed))
-        judged = judge(payload.pdu, grants, now)
+            return way.refuse(Condition.BAD_REQUEST, UNREADABLE, str(malformed))
+        judged = judge(payload.pdu, grants, now, self.roster.slots(to.local))
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
@@ -159,9 +163,9 @@ class Router:
         return way.forward(xml, judged.service, audit, incoming)
 
     def _message_from_provider(self, incoming: Stanza, to: Jid, now: float) -> Routed:
-        """Only the bounce of a report goes to a box; everything else has no place here yet."""
+        """Only the bounce of a report goes to one box; requests by message are for groups."""
         if incoming.type != "error":
-            return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
+            return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "messages to a heat pump are not taken")
         bare, _, resource = incoming.sender.partition("/")
         provider = self.roster.provider_of_jid(bare)
         granted = provider is not None and self.roster.grants(provider.id, to.local, now)
@@ -170,7 +174,7 @@ class Router:
         box = self.addresses.box(self.roster.heat_pumps[to.local].box)
         alias = self.addresses.alias(provider.id, resource)
         xml = error("message", incoming.id, alias, box, incoming.error_condition)
-        way = _Way(incoming, now, provider.id, incoming.sender, to.local)
+        way = Way(incoming, now, provider.id, incoming.sender, to.local)
         return way.forward(xml, "bounce")
 
     # --- box to provider --------------------------------------------------------------------------
@@ -179,60 +183,62 @@ class Router:
         answers = incoming.kind == "iq" and incoming.type in ANSWERS
         reports = incoming.kind == "message" and incoming.type in ("", "normal", "error")
         if not (answers or reports) or resource != HEAT_PUMP_RESOURCE or not to.local:
-            return _refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
+            return refuse(incoming, Condition.NOT_ALLOWED, "a box sends answers and reports only")
         provider = self.roster.providers.get(to.local)
         if provider is None:
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "there is no such provider")
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, "there is no such provider")
         target = full(provider.jid, to.resource)
         public = self.addresses.heat_pump(heat_pump.id)
-        way = _Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
-        said = _said(incoming)
+        way = Way(incoming, now, provider.id, target, heat_pump.id, heat_pump.box)
+        said = said_in(incoming)
         heard = Judgement(True, said.saying.service, said.saying.references)
         grants = self.roster.grants(provider.id, heat_pump.id, now)
         if not grants:
-            if answers and said.result:
+            if (incoming.type in ANSWERS or said.answers) and said.result:
                 ended = way.entry(AuditKind.RESULT, heard, f"{said.result}; {_ENDED}")
                 return Routed(Outcome.DROPPED, audit=ended, reason=_ENDED)
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, "the provider holds no grant")
         need = said.saying.need
-        if need is not None and not permitted(need, grants, now):
-            return _refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
+        if need is not None and not permitted(need, grants, now, self.roster.slots(heat_pump.id)):
+            return refuse(incoming, Condition.ITEM_NOT_FOUND, f"the provider holds no grant to {need.right}")
         if said.condition is None:
             xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, said.inner)
         elif answers or incoming.type == "error":
             xml = error(incoming.kind, incoming.id, public, target, said.condition)
         else:
-            return _refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
+            return refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
         return way.forward(xml, "", audit)
 
 
-_UNREADABLE = Judgement(False, "")
+UNREADABLE = Judgement(False, "")
 _ENDED = "not passed on: the provider holds no grant"
 
 
-def _payload_in(incoming: Stanza) -> Payload:
+def payload_in(incoming: Stanza) -> Payload:
     """The one payload of a stanza, decoded strictly; raises MalformedPdu."""
     if len(incoming.children) != 1:
         raise xer.MalformedPdu(f"a stanza holds {len(incoming.children)} payloads where one is to stand")
     return xer.decode_payload(incoming.children[0], strict=True)
 
 
-def _request_in(incoming: Stanza) -> Payload:
+def request_in(incoming: Stanza) -> Payload:
     """The request an iq carries; raises MalformedPdu."""
     if incoming.type not in ("get", "set") or not incoming.id:
         raise xer.MalformedPdu("an iq get or set with an id is wanted")
-    payload = _payload_in(incoming)
-    if not is_request(payload.pdu) or Carrier(incoming.type) not in carriers(payload.pdu):
+    payload = payload_in(incoming)
+    if not is_request(payload.pdu) or incoming.type not in carriers(payload.pdu):
         raise xer.MalformedPdu("this PDU does not travel in such an iq")
     return payload
 
 
-class _Said(NamedTuple):
-    """What a box says: the PDU written anew and what of it matters, or the condition if it is no PDU."""
+class Said(NamedTuple):
+    """What a box says: the PDU written anew, what of it matters, whether it answers a request; or the
+    condition if it is no PDU."""
 
     inner: str = ""
     saying: Saying = Saying()
+    answers: bool = False
     condition: Condition | None = None
 
     @property
@@ -241,17 +247,20 @@ class _Said(NamedTuple):
         return self.saying.result if self.condition is None else self.condition
 
 
-def _said(incoming: Stanza) -> _Said:
+def said_in(incoming: Stanza) -> Said:
     if incoming.type == "error":
-        return _Said(condition=incoming.error_condition)
+        return Said(condition=incoming.error_condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
-        payload = _payload_in(incoming)
+        payload = payload_in(incoming)
         if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        return _Said(xer.encode_payload(payload), saying(payload.pdu))
+        answers = isinstance(payload.pdu, ConfirmedResponse | ConfirmedError)
+        if answers and carrier is Carrier.MESSAGE and not incoming.id:
+            raise xer.MalformedPdu("the answer to a group's request has the id of that")
+        return Said(xer.encode_payload(payload), saying(payload.pdu), answers)
     except xer.CodecError:
-        return _Said(condition=Condition.INTERNAL_SERVER_ERROR)
+        return Said(condition=Condition.INTERNAL_SERVER_ERROR)
 
 
 def _answer_hub(incoming: Stanza) -> Routed:
@@ -260,15 +269,15 @@ def _answer_hub(incoming: Stanza) -> Routed:
         namespace, _, name = incoming.children[0].tag.rpartition("}")
         if (namespace, name) == ("{" + PING_NS, "ping"):
             return Routed(Outcome.ANSWERED, stanza("iq", "result", incoming.id, incoming.to, incoming.sender))
-    return _refuse(incoming, Condition.SERVICE_UNAVAILABLE, "the hub's own address offers no such service")
+    return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "the hub's own address offers no such service")
 
 
-def _refuse(incoming: Stanza, condition: Condition, reason: str) -> Routed:
+def refuse(incoming: Stanza, condition: Condition, reason: str) -> Routed:
     """An error back to the sender; an answer is never answered (RFC 6120, 8.3.1)."""
     if incoming.type in ANSWERS or not incoming.sender:
         return Routed(Outcome.DROPPED, reason=reason)
-    return Routed(Outcome.REFUSED, _error_to(incoming, condition), reason=reason)
+    return Routed(Outcome.REFUSED, error_to(incoming, condition), reason=reason)
 
 
-def _error_to(incoming: Stanza, condition: Condition) -> str:
+def error_to(incoming: Stanza, condition: Condition) -> str:
     return error(incoming.kind, incoming.id, incoming.to, incoming.sender, condition)

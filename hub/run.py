@@ -17,13 +17,15 @@ from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
 from hub.garbage import long_lived
 from hub.gate import Gate, Verdict
+from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
+from hub.ops_way import RouterWithOperations
 from hub.pacing import Pacer
 from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
 from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster
-from hub.router import Router
+from hub.spreading import TURN, Spreading
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
 
@@ -38,6 +40,8 @@ MAX_BLIND = 4.0
 below the 5 s after which the operator's commands no longer wait for it."""
 TICK = 1.0
 """Seconds between two looks at what became due."""
+SPREAD_UNSENT = 256 * 1024
+"""Octets waiting to be sent above which members of groups wait: others' stanzas are to overtake them."""
 MAX_HANG = 10.0
 """Seconds without a tick after which the process is not healthy: nothing of ours blocks for one."""
 
@@ -51,12 +55,15 @@ class RouterProcess:
         self._roster = Roster()
         addresses = Addresses(config.domain)
         self._board = PresenceBoard(addresses, self._roster)
-        self._gate = Gate(config.limits.limits(), self._roster)
+        self._gate = Gate(config.limits.limits(), self._roster, addresses.operations)
         self._counts = Counts()
-        router = Router(addresses, self._roster)
+        self._router = RouterWithOperations(addresses, self._roster)
         self._traffic = Traffic(
-            router, self._gate, audit, self._counts, self._send, lambda: not self._blind(time.time())
+            self._router, self._gate, audit, self._counts, self._send, lambda: not self._blind(time.time())
         )
+        self._spreading = Spreading(self._gate.member, self._counts.dropped)
+        self._to_spread = asyncio.Event()
+        self._traffic.on_group = self._begin_spreading
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
@@ -85,7 +92,7 @@ class RouterProcess:
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = (self._link, self._pacer, self._shared)
-                for work in (*(part.run() for part in parts), self._watch(), self._clock()):
+                for work in (*(part.run() for part in parts), self._watch(), self._clock(), self._spread()):
                     tasks.create_task(work)
         finally:
             await self._close()
@@ -111,7 +118,7 @@ class RouterProcess:
         if verdict is not Verdict.PASS:
             self._traffic.over_limit(verdict, stanza)
             return
-        if stanza.kind == "presence":
+        if stanza.kind == "presence" and not self._router.of_operations(stanza):
             if not self._stopped:
                 self._counts.stanzas["presence", "taken"] += 1
                 self._perform(self._board.handle(stanza, now))
@@ -137,6 +144,30 @@ class RouterProcess:
             self._board.asked(emit.asks, time.time())
         return True
 
+    # --- groups -----------------------------------------------------------------------------------
+
+    def _begin_spreading(self, asked: GroupRequest) -> bool:
+        taken = self._spreading.put(asked)
+        self._to_spread.set()
+        return taken
+
+    async def _spread(self) -> None:
+        """Requests to groups go to their members, as fast as the audit and the XMPP server take them."""
+        while True:
+            await self._to_spread.wait()
+            if self._traffic.has_room and self._link.unsent < SPREAD_UNSENT:
+                now = time.time()
+                if self._blind(now):
+                    self._spreading.clear()
+                for asked, member in self._spreading.turn(now):
+                    judged = self._router.for_member(asked, member, now)
+                    if judged is not None:
+                        alone, routed = judged
+                        self._traffic.carry(routed, alone, now)
+            if not len(self._spreading):
+                self._to_spread.clear()
+            await asyncio.sleep(TURN)
+
     # --- presence ---------------------------------------------------------------------------------
 
     def _perform(self, effects: Iterable[Effect]) -> None:
@@ -158,6 +189,7 @@ class RouterProcess:
     def _down(self) -> None:
         self._shared.link_down()
         self._pacer.clear()
+        self._spreading.clear()
         self._perform(self._board.stop(time.time()))
 
     # --- roster -----------------------------------------------------------------------------------
@@ -248,6 +280,7 @@ class RouterProcess:
             provider_sessions=sum(map(len, self._board.sessions.copy().values())),
             in_hand=len(self._traffic),
             paced=len(self._pacer),
+            spreading=len(self._spreading),
             loop_lag=self._loop_lag,
             counts=self._counts,
         )

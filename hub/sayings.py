@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hub.names import shown, variable
-from hub.needs import SCHEDULE_DEVICE, Need
+from hub.needs import Need
 from hub.roster import Right
+from hub.schedule_slots import SCHEDULE_DEVICE, slot_of
 from hub.wording import describe_command, time_of
 from iec61850_model.mms.pdu import (
     AccessResult,
@@ -110,10 +111,11 @@ def _command_need(target: Reference | None) -> Need:
     """Who may command the object a LastApplError or a termination is about."""
     if target is None:
         return _COMMANDING
-    if target.ld == SCHEDULE_DEVICE:
-        return Need(Right.SCHEDULE)
     path = target.path[:-1] if target.path[-1:] == ("Oper",) else target.path
-    return Need(Right.CONTROL, Reference(target.ld, target.ln, path))
+    commanded = Reference(target.ld, target.ln, path)
+    if target.ld == SCHEDULE_DEVICE:
+        return Need(Right.SCHEDULE, commanded, slot=slot_of(target))
+    return Need(Right.CONTROL, commanded)
 
 
 def _is_oper(name: ObjectName) -> bool:

@@ -13,19 +13,21 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from hub import logs
-from hub.audit import AuditLog
+from hub.audit import OPERATIONS_CHAIN, AuditLog
 from hub.config import HubConfig
 from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
+from hub.operations.metrics import OperationsMetrics
+from hub.operations.process import OperationsProcess
 from hub.probe import Probe
 from hub.registry import Registry
 from hub.run import RouterProcess
 
 log = structlog.get_logger()
 
-ROUTER, COLLECTOR, ENROLMENT = "router", "collector", "enrolment"
+ROUTER, COLLECTOR, OPERATIONS, ENROLMENT = "router", "collector", "ops", "enrolment"
 
 
 class Part(Protocol):
@@ -63,9 +65,15 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             parts.append(collector)
             metrics.append(HistoryMetrics(collector.snapshot))
         if ENROLMENT in wanted:
-            own_audit = await AuditLog.open(config.databases.audit, CHAIN)
+            its_audit = await AuditLog.open(config.databases.audit, CHAIN)
+            opened.push_async_callback(its_audit.close)
+            parts.append(EnrolmentProcess(config, registry, its_audit))
+        if OPERATIONS in wanted:
+            own_audit = await AuditLog.open(config.databases.audit, OPERATIONS_CHAIN)
             opened.push_async_callback(own_audit.close)
-            parts.append(EnrolmentProcess(config, registry, own_audit))
+            operations = OperationsProcess(config, registry, own_audit)
+            parts.append(operations)
+            metrics.append(OperationsMetrics(operations.snapshot))
         async with _probe(config, parts, registry_of(*metrics)):
             await _until_signalled(_all(parts))
     log.info("hub has stopped")

@@ -13,6 +13,7 @@ import structlog
 
 from hub.audit import AuditEntry, AuditError, AuditKind, AuditLog, RefusalCounter
 from hub.gate import Gate, Verdict
+from hub.group_request import GroupRequest
 from hub.metrics import Counts
 from hub.router import ANSWERS, Outcome, Routed, Router
 from hub.stanzas import Condition, Stanza, error
@@ -61,6 +62,8 @@ class Traffic:
         self._counts = counts
         self._send = send
         self._in_force = in_force
+        self.on_group: Callable[[GroupRequest], bool] = lambda asked: False
+        """Takes a request to a group, whose members come one by one to ``carry``; False: no room."""
         self._refusals = RefusalCounter()
         self._held: dict[tuple[str, str], deque[_Held]] = {}
         self._in_hand: set[_Held] = set()
@@ -78,6 +81,19 @@ class Traffic:
         routed = self._router.route(stanza, now)
         if routed.outcome is Outcome.FORWARDED and not self._counted(routed, stanza, now):
             return
+        if routed.group is not None and not self.on_group(routed.group):
+            self._counts.over_limit["groups"] += 1
+            self._tell_to_wait(stanza)
+            return
+        self.carry(routed, stanza, now)
+
+    @property
+    def has_room(self) -> bool:
+        """Members of groups may be asked: half of what may wait for the audit is kept for all others."""
+        return len(self._in_hand) < MAX_IN_HAND // 2
+
+    def carry(self, routed: Routed, stanza: Stanza, now: float) -> None:
+        """Count what was decided on a stanza, audit it, and send it after what came before."""
         self._counts.stanzas[stanza.kind, routed.outcome] += 1
         if self._tells_all or routed.outcome is Outcome.REFUSED:
             _log(routed, stanza)

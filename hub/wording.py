@@ -104,6 +104,10 @@ def _block_of(names: Sequence[ObjectName]) -> str:
     return _BLOCKS.get(parts[1], "") if len(parts) > 2 else ""
 
 
+_TEST = Data("boolean", True)
+"""Test stands so among the parts of a command, but seldom: all of them are read if anything looks like it."""
+
+
 def describe_command(value: Data) -> str:
     """Value and time of a control structure; empty for anything else."""
     parts = value.value
@@ -113,7 +117,7 @@ def describe_command(value: Data) -> str:
     while isinstance(first, tuple) and first and isinstance(first[0], Data):
         first = first[0].value
     at = time_of(value)
-    said = control_parts(value)
+    said = control_parts(value) if _TEST in parts[1:] else None
     test = " Test" if said is not None and said.test else ""
     return f"ctlVal={first!r:.40}" + (f" operTm={at.iso}" if at else "") + test
 
@@ -134,8 +138,10 @@ def originator_of(data: Data) -> int | None:
     parts = data.value
     if data.tag != "structure" or not isinstance(parts, tuple):
         return None
-    after = [part for part in parts[1:3] if isinstance(part, Data)]
-    origin = next((part for part in after if part.tag != "utc-time"), None)
-    inside = origin.value if origin is not None and origin.tag == "structure" else ()
-    first = inside[0] if isinstance(inside, tuple) and inside else None
-    return first.value if isinstance(first, Data) and isinstance(first.value, int) else None
+    for part in parts[1:3]:
+        if not isinstance(part, Data) or part.tag == "utc-time":
+            continue
+        inside = part.value if part.tag == "structure" else ()
+        first = inside[0] if isinstance(inside, tuple) and inside else None
+        return first.value if isinstance(first, Data) and isinstance(first.value, int) else None
+    return None

@@ -22,10 +22,13 @@ from service_provider.errors import (
     CannotConnect,
     HeatPumpOffline,
     HubRefused,
+    NoSuchGroup,
     NoSuchHeatPump,
     NotAllowed,
     ScheduleNotEnabled,
 )
+from service_provider.group_results import MemberResult, Outcome
+from service_provider.groups import Group
 from service_provider.logs import LoggedEntry
 from service_provider.presence import Presence, PresenceChange
 from service_provider.provider import ServiceProvider
@@ -48,6 +51,7 @@ __all__ = [
     "DataSetDirectory",
     "DataSetReading",
     "FunctionalConstraint",
+    "Group",
     "HeatPumpOffline",
     "HeatPumpReport",
     "HubRefused",
@@ -57,13 +61,16 @@ __all__ = [
     "LcbValues",
     "LogStatus",
     "LoggedEntry",
+    "MemberResult",
     "NoAnswer",
     "NoFreeBlock",
     "NoSuchDataSet",
+    "NoSuchGroup",
     "NoSuchHeatPump",
     "NoSuchObject",
     "NotAllowed",
     "OptFlds",
+    "Outcome",
     "Presence",
     "PresenceChange",
     "Quality",

@@ -153,7 +153,7 @@ class HeatPumpAccess:
         people write it. Raises ControlRefused with the AddCause, UnusableValue, ValueError for a time without
         zone.
         """
-        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        peer, target = self._peer(heatpump), control_of(Reference.parse(reference))
         wish = await self._wish(peer, target, value, at, test)
         await self._steering.operate(peer.address, target, replace(wish, wait=wait))
 
@@ -172,7 +172,7 @@ class HeatPumpAccess:
         False: this control is not selected before it is operated. The selection belongs to the association
         (``associate``, ``release``). Raises as ``operate`` does.
         """
-        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        peer, target = self._peer(heatpump), control_of(Reference.parse(reference))
         return await self._steering.select(
             peer.address, target, await self._wish(peer, target, value, at, test)
         )
@@ -182,7 +182,7 @@ class HeatPumpAccess:
 
         Raises ControlRefused (Object-not-selected) if there is nothing of yours, NoSuchObject.
         """
-        peer, target = self._peer(heatpump), _control(Reference.parse(reference))
+        peer, target = self._peer(heatpump), control_of(Reference.parse(reference))
         await self._steering.cancel(peer.address, target)
 
     async def _wish(
@@ -284,6 +284,7 @@ def _parsed(reference: str) -> Reference | None:
     return Reference.parse(reference) if reference else None
 
 
-def _control(reference: Reference) -> Reference:
+def control_of(reference: Reference) -> Reference:
+    """The controllable data object that a reference to it, or to its Oper, means."""
     path = reference.path[:-1] if reference.path[-1:] == ("Oper",) else reference.path
     return Reference(reference.ld, reference.ln, path)

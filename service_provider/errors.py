@@ -21,6 +21,10 @@ class NoSuchHeatPump(ClientError):
     """The hub knows no such heat pump, or you hold no grant for it: the two look the same."""
 
 
+class NoSuchGroup(NoSuchHeatPump):
+    """The hub knows no such group, or you hold no grant for any heat pump in it: the two look the same."""
+
+
 class NotAllowed(ClientError):
     """Your grant for this heat pump does not cover the request."""
 
@@ -47,6 +51,16 @@ class HubRefused(ClientError):
     def __init__(self, message: str, condition: str) -> None:
         super().__init__(message)
         self.condition = condition
+
+
+def of_group(group: str, error: Exception) -> ClientError:
+    """The error of a request to a whole group, as the caller should see it."""
+    if isinstance(error, StanzaError) and error.condition == "item-not-found":
+        return NoSuchGroup(
+            f"there is no group {group}, or you have no grant for any heat pump in it: ask the operator of"
+            " the hub"
+        )
+    return translated(f"group {group}", error)
 
 
 def translated(heatpump: str, error: Exception) -> ClientError:

@@ -19,13 +19,16 @@ from iec61850_model.xmpp import (
     Connection,
     ConnectionFailed,
     ConnectionSettings,
+    Items,
+    Many,
     NotConnected,
 )
 from service_provider.access import HeatPumpAccess
 from service_provider.addresses import heatpump_at
 from service_provider.errors import translated
+from service_provider.groups import Group, Groups
 from service_provider.presence import Presence, PresenceBoard, PresenceChange
-from service_provider.transport import XmppTransport
+from service_provider.transport import XmppGroupTransport, XmppTransport
 
 QUIET = 0.5
 """Seconds without news after which the hub is taken to have told the presence of all heat pumps."""
@@ -72,6 +75,10 @@ class ServiceProvider(HeatPumpAccess):
         """
         ca_path = None if ca_file is None else Path(ca_file)
         self._connection = Connection(ConnectionSettings(jid, password, host, port, ca_path))
+        many = Many(
+            self._connection,
+            lambda peer: heatpump_at(peer, hub) is not None or peer.partition("@")[2] == hub,
+        )
         self._channel = Channel(
             self._connection,
             accepts=lambda peer: heatpump_at(peer, hub) is not None,
@@ -80,6 +87,10 @@ class ServiceProvider(HeatPumpAccess):
         )
         super().__init__(XmppTransport(self._channel, timeout), hub)
         self._board = PresenceBoard()
+        group_transport = XmppGroupTransport(self._channel, many, Items(self._connection), timeout)
+        self._groups = Groups(
+            self._client, group_transport, hub, lambda one: self._board.of(one) is Presence.ONLINE
+        )
         self._connection.on_online.append(self._on_online)
         self._connection.on_offline.append(self._on_offline)
         self._connection.on_presence.append(self._on_presence)
@@ -135,6 +146,17 @@ class ServiceProvider(HeatPumpAccess):
             async for change in changes:
                 if not heatpumps or change.heatpump in heatpumps:
                     yield change
+
+    # --- groups -------------------------------------------------------------------------------------
+
+    async def group(self, group: str) -> Group:
+        """A group of heat pumps, which are asked by one message to all; raises NoSuchGroup::
+
+        north = await sp.group("north")
+        async for result in north.operate("HP/EvuGGIO1.SPCSO1", True):
+            print(result.heatpump, result.outcome)
+        """
+        return await self._groups.group(group)
 
     # --- what the connection tells ------------------------------------------------------------------
 

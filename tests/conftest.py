@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
+# No test is judged by the time it takes: a busy machine is no fault.
 
 _skipped: dict[str, str] = {}
 

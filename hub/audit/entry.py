@@ -16,6 +16,8 @@ CUT = "…"
 
 OPERATOR_CHAIN = "operator"
 """The chain of the operator's commands; no router may have this name."""
+OPERATIONS_CHAIN = "ops"
+"""The chain of what operations does of its own; no router may have this name either."""
 FIRST_PREVIOUS = "0" * 64
 """What stands for the hash before the first row of a chain."""
 _as_json = json.JSONEncoder(separators=(",", ":")).encode

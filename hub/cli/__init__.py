@@ -8,6 +8,7 @@ from hub.cli.audit import audit_commands
 from hub.cli.box import box_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
+from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
 from hub.cli.init import init_command
@@ -44,6 +45,7 @@ for command in (
     run_command,
     heatpump_commands,
     box_commands,
+    group_commands,
     provider_commands,
     grant_commands,
     history_commands,

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from hub.addresses import Addresses
 from hub.audit import AUDIT_SCHEMA
 from hub.cli.context import CommandFailed
 from hub.config import CONFIG_NAME, HubConfig, read_secret
@@ -42,6 +43,7 @@ secrets:
   router: secrets/router
   history: secrets/history
   enrolment: secrets/enrolment
+  operations: secrets/operations
 
 databases:
   registry: sqlite:///registry.db
@@ -98,6 +100,12 @@ enrolment:
   #close_session: [prosodyctl, shell, "c2s:close('{{jid}}')"]
   # Days; boxes renew when two thirds are over.
   certificate_days: 30
+
+# Operations, component ops.{plain_domain}, gives schedules their priorities and ends in the boxes what
+# belongs to grants that have ended.
+operations:
+  # It begins with so many boxes a second.
+  pace: 50
 """
 
 
@@ -167,7 +175,8 @@ def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
 
 def _make_secrets(config: HubConfig) -> bool:
     """Make the component secrets that are not there; returns whether there was one."""
-    files = (config.secrets.router, config.secrets.history, config.secrets.enrolment)
+    held = config.secrets
+    files = (held.router, held.history, held.operations, held.enrolment)
     missing = [file for file in files if not file.exists()]
     for file in missing:
         file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -194,7 +203,11 @@ def _private_files() -> Iterator[None]:
 
 
 def _show_next_steps(path: Path, config: HubConfig, show_secrets: bool) -> None:
-    files = {config.domain: config.secrets.router, config.history_domain: config.secrets.history}
+    files = {
+        config.domain: config.secrets.router,
+        config.history_domain: config.secrets.history,
+        Addresses(config.domain).operations: config.secrets.operations,
+    }
     components = "\n".join(
         f"""\
      Component "{domain}"
@@ -211,7 +224,7 @@ Next:
 
 {components}
 
-   The secrets are kept in {config.secrets.router} and {config.secrets.history}.
+   The secrets are kept in {", ".join(map(str, files.values()))}.
 2. Start the hub:
      hphub run --config {path}
 3. In another terminal, add a heat pump and a provider and let them meet:

@@ -9,7 +9,7 @@ import click
 from hub.cli.context import config_option, load_config
 from hub.config import HubConfig
 
-PARTS = ("router", "collector", "enrolment")
+PARTS = ("router", "collector", "ops", "enrolment")
 """The parts of the hub, each of which can run as a process of its own."""
 
 
@@ -19,9 +19,10 @@ PARTS = ("router", "collector", "enrolment")
 def run_command(only: tuple[str, ...]) -> None:
     """Run the hub until it is stopped (Ctrl-C or SIGTERM).
 
-    The router passes requests between providers and boxes, the collector keeps the 5-minute history. There
-    can be several routers, but only one collector. The enrolment gives boxes their certificates; it runs only
-    if enrolment.box_domain is set, and can have a user of its own, who alone can read its key.
+    The router passes requests between providers and boxes, the collector keeps the 5-minute history, ops
+    gives schedules their priorities and ends in the boxes what belongs to grants that have ended. There can
+    be several routers, but only one collector and one ops. The enrolment gives boxes their certificates; it
+    runs only if enrolment.box_domain is set, and can have a user of its own, who alone can read its key.
 
     \b
     Example:

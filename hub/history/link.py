@@ -6,7 +6,6 @@ nothing meant for an earlier process is taken for its own. Presence goes out fro
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
@@ -14,22 +13,15 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from hub.component import ComponentLink, LinkDown, LinkFull
+from hub.requests import Requests, payload_of
 from hub.stanzas import Condition, Stanza, error, stanza
-from iec61850_model.client.errors import BadAnswer, ClientError, NoAnswer
-from iec61850_model.mms.carrier import carriers
 from iec61850_model.mms.pdu import Payload
-from iec61850_model.mms.xer import NS82, MalformedPdu, decode_payload, encode_payload
+from iec61850_model.mms.xer import MalformedPdu, decode_payload
 
 log = structlog.get_logger()
 
 NAME = "collector"
-REQUEST_TIMEOUT = 20.0
-"""Seconds for an answer: a box on a slow mobile link that is sending its backlog takes some."""
-MAX_OUTSTANDING = 512
-"""Requests without an answer; more wait for their turn."""
 TOKEN_OCTETS = 4
-
-_PAYLOAD = f"{{{NS82}}}"
 
 
 class CollectorLink:
@@ -45,10 +37,8 @@ class CollectorLink:
         self.on_presence: Callable[[str, str], None] = lambda _box, _type: None
         self._link = link = ComponentLink(domain, secret, server, self.take)
         self._domain = domain
-        self._count = 0
-        self._window = asyncio.Semaphore(MAX_OUTSTANDING)
-        self._pending: dict[tuple[str, str], asyncio.Future[Payload]] = {}
-        link.on_down.append(self._lost)
+        self._requests = Requests(link.send)
+        link.on_down.append(self._requests.lost)
         self.on_up, self.on_down, self.run = link.on_up, link.on_down, link.run
 
     @property
@@ -60,25 +50,7 @@ class CollectorLink:
 
     async def request(self, peer: str, payload: Payload) -> Payload:
         """Send a request PDU to a box and return the answer; raises ClientError."""
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT), self._window:
-                return await self._exchange(peer, payload)
-        except TimeoutError:
-            raise NoAnswer(f"no answer within {REQUEST_TIMEOUT:.0f} s") from None
-
-    async def _exchange(self, peer: str, payload: Payload) -> Payload:
-        self._count += 1
-        key = (f"{self._count}", peer)
-        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        self._pending[key] = answer
-        try:
-            carrier = carriers(payload.pdu)[0]
-            self._link.send(stanza("iq", carrier, key[0], self.address, peer, encode_payload(payload)))
-            return await answer
-        except (LinkDown, LinkFull) as down:
-            raise NoAnswer(str(down)) from None
-        finally:
-            del self._pending[key]
+        return await self._requests.ask(self.address, peer, payload)
 
     def tell_presence(self, box: str, *, away: bool = False) -> bool:
         """Tell a box that the collector is here; ``away``: and that it had gone. False: not now."""
@@ -109,11 +81,6 @@ class CollectorLink:
             return True  # when it is up again, everybody is asked and told anew
         return True
 
-    def _lost(self) -> None:
-        for answer in self._pending.values():
-            if not answer.done():
-                answer.set_exception(NoAnswer("the link was lost; it may have been done or not"))
-
     # --- in ---------------------------------------------------------------------------------------
 
     def take(self, element: Element) -> None:
@@ -128,24 +95,17 @@ class CollectorLink:
             self.on_presence(one.sender, "error")
         elif one.to == self.address:
             self._take_message(one)
-        elif _payload_of(one) is not None:
+        elif payload_of(one) is not None:
             self.refuse(one)  # for an earlier process, whose end its box has not heard of
 
     def _take_iq(self, one: Stanza) -> None:
         if one.type in ("get", "set"):
             self._send(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
             return
-        waiting = self._pending.get((one.id, one.sender)) if one.to == self.address else None
-        if waiting is None or waiting.done():
-            return
-        result = _answer(one)
-        if isinstance(result, Payload):
-            waiting.set_result(result)
-        else:
-            waiting.set_exception(result)
+        self._requests.answered(one)
 
     def _take_message(self, one: Stanza) -> None:
-        body = _payload_of(one)
+        body = payload_of(one)
         if body is None:
             return
         try:
@@ -154,19 +114,3 @@ class CollectorLink:
             log.info("a message that is no PDU was dropped", box=one.sender, reason=str(malformed))
             return
         self.on_report(one, payload)
-
-
-def _answer(one: Stanza) -> Payload | ClientError:
-    if one.type == "error":
-        return NoAnswer(f"the XMPP server answers {one.error_condition}")
-    body = _payload_of(one)
-    if body is None:
-        return BadAnswer("the answer holds no PDU of 8-2")
-    try:
-        return decode_payload(body)
-    except MalformedPdu as malformed:
-        return BadAnswer(f"the answer is no PDU of 8-2: {malformed}")
-
-
-def _payload_of(one: Stanza) -> Element | None:
-    return next((child for child in one.children if child.tag.startswith(_PAYLOAD)), None)

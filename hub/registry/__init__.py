@@ -1,4 +1,4 @@
-"""Heat pumps, providers, grants and presence: plain functions over a Session, run through ``Registry``."""
+"""Heat pumps, groups, providers, grants, presence: plain functions over a Session, run by ``Registry``."""
 
 from hub.registry.changes import changes_since
 from hub.registry.enrolment import (
@@ -18,6 +18,7 @@ from hub.registry.enrolment import (
 )
 from hub.registry.errors import Conflict, InvalidInput, NotFound, RegistryError
 from hub.registry.grants import (
+    GROUP_SIGN,
     GrantRecord,
     NewGrant,
     add_grant,
@@ -25,6 +26,18 @@ from hub.registry.grants import (
     list_grants,
     revoke_grant,
     revoke_grants_between,
+)
+from hub.registry.groups import (
+    MAX_MEMBERS,
+    GroupRecord,
+    MembersChange,
+    add_group,
+    add_members,
+    group_members,
+    known_heat_pumps,
+    list_groups,
+    remove_group,
+    remove_members,
 )
 from hub.registry.heat_pumps import add_heat_pump, list_heat_pumps, remove_heat_pump
 from hub.registry.link_state import (
@@ -39,8 +52,8 @@ from hub.registry.link_state import (
     presence_revision,
     presence_since,
 )
-from hub.registry.lookup import get_heat_pump, get_provider
-from hub.registry.models import HeatPumpRow, ProviderRow
+from hub.registry.lookup import get_group, get_heat_pump, get_provider
+from hub.registry.models import HeatPumpRow, ProviderRow, SteeringState
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
     COLLECTOR,
@@ -55,10 +68,22 @@ from hub.registry.routers import (
     wait_until_taken,
 )
 from hub.registry.shut_out import account_of, let_in, shut_out
+from hub.registry.steering import SteeringRecord
+from hub.registry.steering_work import (
+    OpenSteering,
+    anything_expired,
+    expire_steering,
+    note_trouble,
+    open_steering,
+    steering_ended,
+    steering_ready,
+)
 from hub.registry.store import REGISTRY_SCHEMA, Registry
 
 __all__ = [
     "COLLECTOR",
+    "GROUP_SIGN",
+    "MAX_MEMBERS",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
     "BoxRecord",
@@ -66,48 +91,65 @@ __all__ = [
     "CodeRecord",
     "Conflict",
     "GrantRecord",
+    "GroupRecord",
     "Heard",
     "HeardSession",
     "HeatPumpRow",
     "InvalidInput",
+    "MembersChange",
     "NewGrant",
     "NotFound",
+    "OpenSteering",
     "Presence",
     "ProviderRow",
     "ProviderSession",
     "Registry",
     "RegistryError",
     "Shared",
+    "SteeringRecord",
+    "SteeringState",
     "account_of",
     "acknowledge",
     "add_certificate",
     "add_code",
     "add_grant",
+    "add_group",
     "add_heat_pump",
+    "add_members",
     "add_provider",
+    "anything_expired",
     "changes_since",
     "count_wrong",
     "current_revision",
     "enter_router",
+    "expire_steering",
     "find_certificate",
     "find_code",
     "forget_presence",
     "get_grant",
+    "get_group",
     "get_heat_pump",
     "get_provider",
+    "group_members",
     "keep_presence",
+    "known_heat_pumps",
     "leave_router",
     "let_in",
     "list_boxes",
     "list_grants",
+    "list_groups",
     "list_heat_pumps",
     "list_providers",
     "listening_routers",
     "live_routers",
+    "note_trouble",
+    "open_steering",
     "presence",
     "presence_revision",
     "presence_since",
+    "remove_group",
     "remove_heat_pump",
+    "remove_members",
     "remove_provider",
     "revoke_certificates",
     "revoke_grant",
@@ -115,6 +157,8 @@ __all__ = [
     "revoked_serials",
     "set_listening",
     "shut_out",
+    "steering_ended",
+    "steering_ready",
     "use_code",
     "wait_until_taken",
     "withdraw_codes",

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from hub.registry.models import GrantRow, HeatPumpRow, ProviderRow
+from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
 from hub.registry.rights import rights_of, scope_of
 from hub.registry.routers import current_revision
-from hub.roster import Changes, Grant, HeatPump, Provider
+from hub.registry.steering import leaving_since, slots_since
+from hub.roster import Changes, Grant, HeatPump, Member, Provider
 
 ROWS_AT_ONCE = 5_000
 """Rows fetched before other tasks get a turn: some milliseconds of work."""
@@ -42,6 +43,9 @@ def changes_since(session: Session, revision: int) -> Changes:
         revision,
     )
     grants, removed_grants = _changed(session, _GRANTS, GrantRow.revoked_at, GrantRow.revision, revision)
+    members, removed_members = _changed(
+        session, _MEMBERS, GroupMemberRow.removed_at, GroupMemberRow.revision, revision
+    )
     return Changes(
         revision=reached,
         heat_pumps=tuple(HeatPump(intern(id_), box) for id_, box in heat_pumps),
@@ -50,28 +54,40 @@ def changes_since(session: Session, revision: int) -> Changes:
             Grant(
                 key,
                 intern(provider),
-                intern(heat_pump),
+                intern(heat_pump or ""),
                 rights_of(rights),
                 scope_of(scope),
                 start or 0.0,
                 until,
+                intern(group or ""),
             )
-            for key, provider, heat_pump, rights, scope, start, until in grants
+            for key, provider, heat_pump, rights, scope, start, until, group in grants
         ),
         removed_heat_pumps=tuple(id_ for id_, _ in removed_heat_pumps),
         removed_providers=tuple(id_ for id_, _ in removed_providers),
         removed_grants=tuple(row[0] for row in removed_grants),
+        members=tuple(Member(intern(group), intern(heat_pump)) for group, heat_pump in members),
+        removed_members=tuple(Member(group, heat_pump) for group, heat_pump in removed_members),
+        slots=tuple(slots_since(session, revision)),
+        leaving=tuple(leaving_since(session, revision)),
     )
 
 
 _GRANTS = (
     select(
         GrantRow.pk, ProviderRow.id, HeatPumpRow.id, GrantRow.rights, GrantRow.scope, GrantRow.valid_from,
-        GrantRow.until,
+        GrantRow.until, GroupRow.id,
     )
     .join(ProviderRow, GrantRow.provider_pk == ProviderRow.pk)
-    .join(HeatPumpRow, GrantRow.heat_pump_pk == HeatPumpRow.pk)
+    .join(HeatPumpRow, GrantRow.heat_pump_pk == HeatPumpRow.pk, isouter=True)
+    .join(GroupRow, GrantRow.group_pk == GroupRow.pk, isouter=True)
 )  # fmt: skip
+_MEMBERS = (
+    select(GroupRow.id, HeatPumpRow.id)
+    .select_from(GroupMemberRow)
+    .join(GroupRow, GroupMemberRow.group_pk == GroupRow.pk)
+    .join(HeatPumpRow, GroupMemberRow.heat_pump_pk == HeatPumpRow.pk)
+)
 
 
 def _changed(

@@ -1,5 +1,5 @@
-"""Who agreed that a heat pump's measurements are kept: grants with the right ``history`` and a purpose, and
-the series that the measurements belong to.
+"""Who agreed that a heat pump's measurements are kept: grants with the right ``history`` and a purpose, on it
+or on a group it is in, and the series that the measurements belong to.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, select
+from sqlalchemy import CompoundSelect, Row, null, select, union_all
 from sqlalchemy.orm import Session
 
-from hub.registry.models import GrantRow, HeatPumpRow, HistorySeriesRow
+from hub.registry.models import GrantRow, GroupMemberRow, HeatPumpRow, HistorySeriesRow
 from hub.registry.rights import rights_of
 from hub.roster import Right
 
@@ -67,29 +67,49 @@ def consents_since(session: Session, revision: int) -> list[Consented]:
     if revision == 0:
         pumps = session.execute(_PUMPS.where(HeatPumpRow.removed_at.is_(None)))
         return list(_joined(session, pumps.all(), everything=True))
-    touched = select(GrantRow.heat_pump_pk).where(GrantRow.revision > revision)
+    touched: CompoundSelect[int | None] = union_all(
+        select(GrantRow.heat_pump_pk).where(GrantRow.revision > revision, GrantRow.heat_pump_pk.is_not(None)),
+        select(GroupMemberRow.heat_pump_pk).where(GroupMemberRow.revision > revision),
+        select(GroupMemberRow.heat_pump_pk)
+        .join(GrantRow, GrantRow.group_pk == GroupMemberRow.group_pk)
+        .where(GrantRow.revision > revision),
+    )
     rows = session.execute(_PUMPS.where((HeatPumpRow.revision > revision) | HeatPumpRow.pk.in_(touched)))
     return list(_joined(session, rows.all(), everything=False))
 
 
 _PUMPS = select(HeatPumpRow.pk, HeatPumpRow.id, HeatPumpRow.box, HeatPumpRow.removed_at)
+_CONSENTING = (GrantRow.purpose != "", GrantRow.rights.contains(Right.HISTORY.value))
 _GRANTS = select(
     GrantRow.heat_pump_pk, GrantRow.rights, GrantRow.valid_from, GrantRow.created, GrantRow.until,
-    GrantRow.revoked_at,
-).where(GrantRow.purpose != "", GrantRow.rights.contains(Right.HISTORY.value))  # fmt: skip
+    GrantRow.revoked_at, null(), null(),
+).where(GrantRow.heat_pump_pk.is_not(None), *_CONSENTING)  # fmt: skip
+_GROUP_GRANTS = (
+    select(
+        GroupMemberRow.heat_pump_pk, GrantRow.rights, GrantRow.valid_from, GrantRow.created, GrantRow.until,
+        GrantRow.revoked_at, GroupMemberRow.added, GroupMemberRow.removed_at,
+    )
+    .join(GrantRow, GrantRow.group_pk == GroupMemberRow.group_pk)
+    .where(*_CONSENTING)
+)  # fmt: skip
 
 
 def _joined(
     session: Session, pumps: Sequence[Row[int, str, str, float | None]], *, everything: bool
 ) -> Iterator[Consented]:
     consents: dict[int, list[Consent]] = {}
-    parts = _parts([pump.pk for pump in pumps])
-    queries = [_GRANTS] if everything else [_GRANTS.where(GrantRow.heat_pump_pk.in_(pks)) for pks in parts]
+    queries = [_GRANTS, _GROUP_GRANTS]
+    if not everything:
+        parts = list(_parts([pump.pk for pump in pumps]))
+        queries = [_GRANTS.where(GrantRow.heat_pump_pk.in_(pks)) for pks in parts]
+        queries += [_GROUP_GRANTS.where(GroupMemberRow.heat_pump_pk.in_(pks)) for pks in parts]
     for query in queries:
-        for pk, rights, start, created, until, revoked in session.execute(query):
-            if Right.HISTORY in rights_of(rights):
-                ends = min((end for end in (until, revoked) if end is not None), default=None)
-                consents.setdefault(pk, []).append(Consent(created if start is None else start, ends))
+        for pk, rights, start, created, until, revoked, came, left in session.execute(query):
+            if pk is not None and Right.HISTORY in rights_of(rights):
+                begins = max(created if start is None else start, came or 0.0)
+                ends = min((end for end in (until, revoked, left) if end is not None), default=None)
+                if ends is None or begins < ends:
+                    consents.setdefault(pk, []).append(Consent(begins, ends))
     for pk, id_, box, removed_at in pumps:
         removed = removed_at is not None
         yield Consented(pk, id_, box, removed, () if removed else tuple(consents.get(pk, ())))

@@ -6,10 +6,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.grants import end_grants
+from hub.registry.groups import end_memberships
 from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
+from hub.registry.steering import box_moved, give_up_steering
 from hub.roster import HeatPump
 
 
@@ -24,9 +26,10 @@ def add_heat_pump(
     revision = next_revision(session)
     take_name(session, id_, NameKind.HEAT_PUMP)
     require_unused_jid(session, box)
+    give_up_steering(session, id_, box, revision)
     row = HeatPumpRow(id=id_, box=box, note=note, created=now, removed_at=None, revision=revision)
     session.add(row)
-    session.flush()
+    box_moved(session, box, revision)
     return row
 
 
@@ -38,11 +41,15 @@ def list_heat_pumps(session: Session) -> list[HeatPumpRow]:
 
 
 def remove_heat_pump(session: Session, id_: str, *, now: float) -> tuple[HeatPumpRow, int]:
-    """Remove a heat pump and revoke its grants; returns it and how many grants ended. Raises NotFound."""
+    """Remove a heat pump, revoke its grants and take it out of its groups; returns it and how many grants
+    ended. Raises NotFound.
+    """
     row = get_heat_pump(session, id_)
     row.revision = next_revision(session)
     row.removed_at = now
     ended = end_grants(session, GrantRow.heat_pump_pk == row.pk, revision=row.revision, now=now)
+    end_memberships(session, [row.pk], revision=row.revision, now=now)
+    box_moved(session, row.box, row.revision)
     session.execute(delete(PresenceRow).where(PresenceRow.heat_pump_pk == row.pk))
     free_name(session, id_)
     return row, ended

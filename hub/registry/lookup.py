@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, NotFound
-from hub.registry.models import HeatPumpRow, NameKind, NameRow, ProviderRow
+from hub.registry.models import GroupRow, HeatPumpRow, NameKind, NameRow, ProviderRow
 
 _SHOWN = 80
 """Characters of a wrong id repeated in a message."""
@@ -26,6 +26,20 @@ def get_provider(session: Session, id_: str) -> ProviderRow:
     if row is None:
         raise NotFound(f"there is no provider {id_[:_SHOWN]!r}: `hphub provider list` shows all")
     return row
+
+
+def get_group(session: Session, id_: str) -> GroupRow:
+    """The group with this id, not a removed one. Raises NotFound."""
+    row = session.scalar(select(GroupRow).where(GroupRow.id == id_, GroupRow.removed_at.is_(None)))
+    if row is None:
+        raise NotFound(f"there is no group {id_[:_SHOWN]!r}: `hphub group list` shows all")
+    return row
+
+
+def is_group(session: Session, id_: str) -> bool:
+    """A group has this id now, and no heat pump: they share one namespace."""
+    holder = session.get(NameRow, id_)
+    return holder is not None and holder.kind == NameKind.GROUP
 
 
 def take_name(session: Session, id_: str, kind: NameKind) -> None:

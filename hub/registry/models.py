@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, MetaData, String, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -17,6 +27,7 @@ class Base(DeclarativeBase):
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
         }
     )
 
@@ -73,14 +84,54 @@ class ProviderRow(Base):
     revision: Mapped[int] = mapped_column(index=True)
 
 
+class GroupRow(Base):
+    """A group of heat pumps, also a removed one."""
+
+    __tablename__ = "group"
+    __table_args__ = (
+        Index("uq_group_live_id", "id", unique=True, sqlite_where=text("removed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String)
+    note: Mapped[str] = mapped_column(String)
+    created: Mapped[float] = mapped_column(Float)
+    removed_at: Mapped[float | None] = mapped_column(Float)
+
+
+class GroupMemberRow(Base):
+    """That a heat pump belongs to a group, or did: each stay is a row of its own."""
+
+    __tablename__ = "group_member"
+    __table_args__ = (
+        Index(
+            "uq_group_member_live", "heat_pump_pk", "group_pk", unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    group_pk: Mapped[int] = mapped_column(ForeignKey("group.pk"), index=True)
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), index=True)
+    added: Mapped[float] = mapped_column(Float)
+    removed_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
 class GrantRow(Base):
-    """A grant, also a revoked one. ``rights`` and ``scope`` hold their members parted by spaces."""
+    """A grant on a heat pump or a group, also a revoked one. ``rights`` and ``scope`` hold their members
+    parted by spaces.
+    """
 
     __tablename__ = "grant"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        CheckConstraint("(heat_pump_pk IS NULL) <> (group_pk IS NULL)", name="one_target"),
+        {"sqlite_autoincrement": True},
+    )
     pk: Mapped[int] = mapped_column(primary_key=True)
     provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), index=True)
-    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), index=True)
+    heat_pump_pk: Mapped[int | None] = mapped_column(ForeignKey("heat_pump.pk"), index=True)
+    group_pk: Mapped[int | None] = mapped_column(ForeignKey("group.pk"), index=True)
     rights: Mapped[str] = mapped_column(String)
     scope: Mapped[str] = mapped_column(String)
     valid_from: Mapped[float | None] = mapped_column(Float)
@@ -90,6 +141,39 @@ class GrantRow(Base):
     giver: Mapped[str] = mapped_column(String)
     created: Mapped[float] = mapped_column(Float)
     revoked_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class SteeringState(enum.StrEnum):
+    """How far operations is with what a grant steers in a box."""
+
+    PENDING = "pending"
+    READY = "ready"
+    ENDING = "ending"
+    GIVEN_UP = "given up"
+    ENDED = "ended"
+
+
+class SteeringRow(Base):
+    """What a grant with ``control`` or ``schedule`` steers in one box; ended when nothing is left there.
+
+    ``slot`` is the instance of the schedules that is the grant's, ``priority`` what they are written;
+    ``ends`` when the grant ends by itself, until it has; ``trouble`` why the box does not take it yet.
+    """
+
+    __tablename__ = "steering"
+    __table_args__ = (
+        UniqueConstraint("heat_pump_pk", "slot"),
+        {"sqlite_autoincrement": True},
+    )
+    pk: Mapped[int] = mapped_column(primary_key=True)
+    grant_pk: Mapped[int] = mapped_column(ForeignKey("grant.pk"), index=True)
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"))
+    slot: Mapped[int | None]
+    priority: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String, index=True)
+    ends: Mapped[float | None] = mapped_column(Float, index=True)
+    trouble: Mapped[str] = mapped_column(String)
     revision: Mapped[int] = mapped_column(index=True)
 
 

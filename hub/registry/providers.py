@@ -10,6 +10,7 @@ from hub.registry.lookup import free_name, get_provider, require_unused_jid, tak
 from hub.registry.models import GrantRow, NameKind, ProviderRow, ProviderSessionRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
+from hub.registry.steering import require_ended
 from hub.roster import Provider
 
 
@@ -23,6 +24,7 @@ def add_provider(
     id_, jid, name = checked_id(new.id), checked_jid(new.jid, hub_domain), checked_text(name, "name")
     revision = next_revision(session)
     take_name(session, id_, NameKind.PROVIDER)
+    require_ended(session, id_)
     require_unused_jid(session, jid)
     row = ProviderRow(id=id_, jid=jid, name=name, created=now, removed_at=None, revision=revision)
     session.add(row)

@@ -17,6 +17,7 @@ from iec61850_model.client.errors import (
     UnusableValue,
 )
 from iec61850_model.client.exchange import Association, Transport
+from iec61850_model.client.many import ForMany, Many
 from iec61850_model.client.plain import Plain, to_data, to_plain
 from iec61850_model.client.services import Client
 from iec61850_model.client.terminations import Termination
@@ -31,6 +32,8 @@ __all__ = [
     "ControlRefused",
     "DataSetDirectory",
     "DataSets",
+    "ForMany",
+    "Many",
     "NoAnswer",
     "NoSuchObject",
     "NodeDefinition",

@@ -107,23 +107,39 @@ class Exchange:
 
         Raises ServiceErrorReceived, Rejected, BadAnswer and what the transport raises.
         """
-        self._invoke_id = self._invoke_id % MAX_INVOKE_ID + 1
-        invoke_id = self._invoke_id
+        request = self.numbered(service)
         association = self._associations.get(peer)
-        payload = Payload(ConfirmedRequest(invoke_id, service), association.id if association else None)
+        payload = Payload(request, association.id if association else None)
         answer = await self._transport.request(peer, payload)
-        match answer.pdu:
-            case ConfirmedResponse(its_id, response) if its_id == invoke_id and isinstance(
-                response, expected
-            ):
-                return response
-            case ConfirmedError(its_id, error) if its_id == invoke_id:
-                raise errors.of_mms(what, error)
-            case Reject(reason):
-                if association is not None and reason is RejectReason.ILLEGAL_ACSE_MAPPING:
-                    self.abort(peer)
-                raise Rejected(reason)
-        raise _unexpected(answer.pdu)
+        if association is not None and _knows_no_association(answer.pdu):
+            self.abort(peer)
+        return response_in(answer.pdu, request, expected, what)
+
+    def numbered(self, service: RequestService) -> ConfirmedRequest:
+        """A request under the next invokeID."""
+        self._invoke_id = self._invoke_id % MAX_INVOKE_ID + 1
+        return ConfirmedRequest(self._invoke_id, service)
+
+
+def response_in(answer: Pdu, request: ConfirmedRequest, expected: type[_Response], what: str) -> _Response:
+    """The response that answers a request; ``what`` names its object in errors.
+
+    Raises ServiceErrorReceived, Rejected, BadAnswer.
+    """
+    match answer:
+        case ConfirmedResponse(its_id, response) if its_id == request.invoke_id and isinstance(
+            response, expected
+        ):
+            return response
+        case ConfirmedError(its_id, error) if its_id == request.invoke_id:
+            raise errors.of_mms(what, error)
+        case Reject(reason):
+            raise Rejected(reason)
+    raise _unexpected(answer)
+
+
+def _knows_no_association(answer: Pdu) -> bool:
+    return isinstance(answer, Reject) and answer.reason is RejectReason.ILLEGAL_ACSE_MAPPING
 
 
 def _unexpected(pdu: Pdu) -> ClientError:

@@ -21,6 +21,7 @@ from iec61850_model.client.errors import (
 from iec61850_model.client.exchange import Association, Exchange, Transport
 from iec61850_model.client.large_nodes import definition_in_parts, too_large
 from iec61850_model.client.logs import Logs
+from iec61850_model.client.many import Many
 from iec61850_model.client.name_lists import all_names
 from iec61850_model.client.plain import Plain, to_data, to_plain
 from iec61850_model.client.report_control import Reports
@@ -56,7 +57,8 @@ MAX_DEFINITIONS = 4096
 class Client:
     """An IEC 61850 client for any number of peers.
 
-    ``controls``, ``data_sets``, ``reports`` and ``logs`` are the services of 7-2 clauses 20, 13 and 17.
+    ``controls``, ``data_sets``, ``reports`` and ``logs`` are the services of 7-2 clauses 20, 13 and 17;
+    ``many`` makes requests for many peers at once.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -67,6 +69,7 @@ class Client:
         self.data_sets = DataSets(self._exchange, self.definition)
         self.reports = Reports(self._exchange, self.definition)
         self.logs = Logs(self._exchange)
+        self.many = Many(self._exchange, self._last_errors)
 
     # --- associations (7-2 clause 8, 8-2 clause 10) -------------------------------------------------
 

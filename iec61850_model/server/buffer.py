@@ -61,12 +61,12 @@ class EntryBuffer(Protocol):
     def replace(self, entry: Entry) -> None:
         """Keep this in place of the newest entry, whose number and time it has: more has come to it.
 
-        Raises OSError if it could not be stored: the newest entry is then as it was.
+        Raises OSError if it could not be stored: the newest entry is then as it was, or is gone.
         """
         ...
 
     def after(self, number: int, limit: int) -> list[Entry]:
-        """The first entries above ``number``, at most ``limit``."""
+        """The first entries above ``number``, at most ``limit``; raises OSError if it cannot be read now."""
         ...
 
     def between(self, start: float, stop: float, number: int, limit: int) -> list[Entry]:

@@ -253,7 +253,8 @@ class Server:
         if request.specification_with_result:
             return INVALID_SERVICE
         self.reports.reading(client)
-        return access.read(self.tree, references)
+        with self.controls.shown_to(client):
+            return access.read(self.tree, references)
 
 
 def _client(incoming: Incoming) -> Client:

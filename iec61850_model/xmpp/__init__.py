@@ -12,6 +12,8 @@ from iec61850_model.xmpp.errors import (
     StanzaError,
     XmppError,
 )
+from iec61850_model.xmpp.items import Items
+from iec61850_model.xmpp.many import Answer, Many, ManyAnswers
 from iec61850_model.xmpp.settings import MOBILE, WIRED, ConnectionSettings, LinkProfile
 
 __all__ = [
@@ -20,13 +22,17 @@ __all__ = [
     "WIRED",
     "Aliveness",
     "Announcer",
+    "Answer",
     "Answers",
     "Channel",
     "Connection",
     "ConnectionFailed",
     "ConnectionSettings",
     "FailureKind",
+    "Items",
     "LinkProfile",
+    "Many",
+    "ManyAnswers",
     "NotConnected",
     "RequestTimeout",
     "StanzaError",

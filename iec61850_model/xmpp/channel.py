@@ -8,16 +8,17 @@ import inspect
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import Payload
-from iec61850_model.mms.xer import NS82, MalformedPdu, UnencodableValue, decode_payload, encode_payload
+from iec61850_model.mms.xer import MalformedPdu, UnencodableValue, decode_payload, encode_payload
 from iec61850_model.xmpp.connection import Connection
-from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, stanza_error
+from iec61850_model.xmpp.errors import NotConnected, RequestTimeout
 from iec61850_model.xmpp.markup import attribute, octets
 from iec61850_model.xmpp.settings import normalized
+from iec61850_model.xmpp.stanza import STANZAS_NS, payload_of, stanza_error
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +32,29 @@ REQUEST_TIMEOUT = 10.0
 SECRET_OCTETS = 6
 """Randomness in our stanza ids: a peer cannot guess the id of a request that it was not sent."""
 
-_CLIENT = "{jabber:client}"
-_IQ, _MESSAGE, _ERROR = f"{_CLIENT}iq", f"{_CLIENT}message", f"{_CLIENT}error"
-_CONDITION = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
+_IQ, _MESSAGE = "{jabber:client}iq", "{jabber:client}message"
 _DELAY = "{urn:xmpp:delay}delay"
-_PAYLOAD = f"{{{NS82}}}"
 
 Answers: TypeAlias = Iterable[Payload]
 RequestHandler: TypeAlias = Callable[[str, Payload | MalformedPdu, int], Answers | Awaitable[Answers]]
 MessageHandler: TypeAlias = Callable[[str, Payload], None]
 
 
+class _Asked(NamedTuple):
+    """Who asked, under which id, and whether by iq or, as one of many, by message."""
+
+    peer: str
+    id: str
+    kind: str = "iq"
+
+
 class Channel:
     """The PDU traffic of one connection, both as the one who asks and as the one who serves.
 
     ``on_request(peer, payload, octets)`` gives what to answer, in this order: PDUs that travel as messages
-    are sent as such, any other is the iq's result. It may return an awaitable. ``octets`` is the length of
-    the received PDU. ``accepts(peer)`` says whom to serve and listen to; others get service-unavailable.
+    are sent as such, any other is the iq's result, or a message with the id of the message that asked. It
+    may return an awaitable. ``octets`` is the length of the received PDU. ``accepts(peer)`` says whom to
+    serve and listen to; others get service-unavailable.
     ``on_message(peer, payload)`` takes reports and what else comes by message, before any answer that was
     sent after it. ``on_error(peer)`` says that a message to the peer bounced.
     """
@@ -105,12 +112,12 @@ class Channel:
 
     def send(self, peer: str, payload: Payload) -> None:
         """Send a PDU by message, e.g. a report; raises NotConnected, UnencodableValue, ValueError."""
-        self._send_message(normalized(peer), payload)
+        self._send_message(normalized(peer), payload, self._next_id())
 
-    def _send_message(self, peer: str, payload: Payload) -> None:
+    def _send_message(self, peer: str, payload: Payload, identity: str) -> None:
         body = encode_payload(payload)
         self._connection.send(
-            f'<message type="normal" id="{self._next_id()}" to="{attribute(peer)}">{body}</message>'
+            f'<message type="normal" id="{attribute(identity)}" to="{attribute(peer)}">{body}</message>'
         )
 
     def _next_id(self) -> str:
@@ -133,7 +140,7 @@ class Channel:
         if element.tag == _IQ:
             if type_ in ("result", "error"):
                 return self._take_answer(element, sender, type_)
-            body = _payload_of(element)
+            body = payload_of(element)
             if body is None or self._on_request is None:
                 return False
             self._take_request(element, sender, type_, body)
@@ -142,7 +149,7 @@ class Channel:
             return False
         if type_ == "error":
             return self._take_bounce(element, sender)
-        body = _payload_of(element)
+        body = payload_of(element)
         if body is None:
             return False
         self._take_message(element, sender, body)
@@ -158,7 +165,7 @@ class Channel:
         if type_ == "error":
             waiting.set_exception(stanza_error(element))
             return True
-        body = _payload_of(element)
+        body = payload_of(element)
         try:
             if body is None:
                 raise MalformedPdu("the answer holds no PDU of 8-2")
@@ -184,99 +191,104 @@ class Channel:
             return
         decoded = _decoded(body)
         if isinstance(decoded, MalformedPdu) or is_request(decoded.pdu):
-            if self._on_request is not None:
-                self._serve(sender, None, decoded, octets(body))
+            asked = _Asked(sender, element.get("id", ""), "message")
+            if self._on_request is None:
+                return
+            if isinstance(decoded, Payload) and Carrier.MESSAGE not in carriers(decoded.pdu):
+                self._refuse(asked, "modify", "bad-request")
+                return
+            self._serve(asked, decoded, octets(body))
         elif self._on_message is not None:
             self._on_message(sender, decoded)
 
     # --- serving ------------------------------------------------------------------------------------
 
     def _take_request(self, element: Element, sender: str, type_: str, body: Element) -> None:
-        identity = element.get("id", "")
+        asked = _Asked(sender, element.get("id", ""))
         if not self._accepts(sender):
-            self._refuse(sender, identity, "cancel", "service-unavailable")
+            self._refuse(asked, "cancel", "service-unavailable")
             return
         if len(element) != 1:
             # An iq carries one payload (RFC 6120, 8.2.3): of two there is no saying which one is meant.
-            self._refuse(sender, identity, "modify", "bad-request")
+            self._refuse(asked, "modify", "bad-request")
             return
         decoded = _decoded(body)
         if isinstance(decoded, Payload) and not (
             is_request(decoded.pdu) and any(carrier == type_ for carrier in carriers(decoded.pdu))
         ):
-            self._refuse(sender, identity, "modify", "bad-request")
+            self._refuse(asked, "modify", "bad-request")
             return
-        self._serve(sender, identity, decoded, octets(body))
+        self._serve(asked, decoded, octets(body))
 
-    def _serve(self, peer: str, identity: str | None, decoded: Payload | MalformedPdu, size: int) -> None:
+    def _serve(self, asked: _Asked, decoded: Payload | MalformedPdu, size: int) -> None:
         assert self._on_request is not None
         if len(self._serving) >= MAX_SERVED:
-            self._refuse(peer, identity, "wait", "resource-constraint")
+            self._refuse(asked, "wait", "resource-constraint")
             return
         try:
-            answers = self._on_request(peer, decoded, size)
+            answers = self._on_request(asked.peer, decoded, size)
         except Exception:
-            self._failed(peer, identity)
+            self._failed(asked)
             return
         if inspect.isawaitable(answers):
-            task = asyncio.ensure_future(self._answer_later(peer, identity, answers))
+            task = asyncio.ensure_future(self._answer_later(asked, answers))
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
         else:
-            self._answer(peer, identity, answers)
+            self._answer(asked, answers)
 
-    async def _answer_later(self, peer: str, identity: str | None, answers: Awaitable[Answers]) -> None:
+    async def _answer_later(self, asked: _Asked, answers: Awaitable[Answers]) -> None:
         try:
             ready = await answers
         except Exception:
-            self._failed(peer, identity)
+            self._failed(asked)
             return
-        self._answer(peer, identity, ready)
+        self._answer(asked, ready)
 
-    def _answer(self, peer: str, identity: str | None, answers: Answers) -> None:
-        """Send what is to be sent; an iq gets exactly one answer (RFC 6120, 8.2.3)."""
-        open_iq = identity
+    def _answer(self, asked: _Asked, answers: Answers) -> None:
+        """Send what is to be sent; a request gets exactly one answer (RFC 6120, 8.2.3)."""
+        answered = False
         try:
             for payload in answers:
-                if identity is None or carriers(payload.pdu)[0] is Carrier.MESSAGE:
-                    self._send_message(peer, payload)
-                elif open_iq is not None:
-                    body = encode_payload(payload)
-                    self._connection.send(
-                        f'<iq type="result" id="{attribute(open_iq)}" to="{attribute(peer)}">{body}</iq>'
-                    )
-                    open_iq = None
+                if carriers(payload.pdu)[0] is Carrier.MESSAGE:
+                    self._send_message(asked.peer, payload, self._next_id())
+                elif answered:
+                    log.error("a second answer to one request of %s was dropped", asked.peer)
                 else:
-                    log.error("a second answer to one iq of %s was dropped", peer)
+                    self._send_answer(asked, payload)
+                    answered = True
         except UnencodableValue:
-            log.exception("an answer to %s has no 8-2 form", peer)
+            log.exception("an answer to %s has no 8-2 form", asked.peer)
         except NotConnected as lost:
-            log.info("an answer to %s was dropped: %s", peer, lost)
+            log.info("an answer to %s was dropped: %s", asked.peer, lost)
             return
-        if open_iq is not None:
-            self._refuse(peer, open_iq, "cancel", "internal-server-error")
+        if not answered:
+            self._refuse(asked, "cancel", "internal-server-error")
 
-    def _failed(self, peer: str, identity: str | None) -> None:
-        log.exception("a request of %s could not be served", peer)
-        self._refuse(peer, identity, "cancel", "internal-server-error")
+    def _send_answer(self, asked: _Asked, payload: Payload) -> None:
+        if asked.kind == "message":
+            self._send_message(asked.peer, payload, asked.id or self._next_id())
+            return
+        body = encode_payload(payload)
+        self._connection.send(
+            f'<iq type="result" id="{attribute(asked.id)}" to="{attribute(asked.peer)}">{body}</iq>'
+        )
 
-    def _refuse(self, peer: str, identity: str | None, type_: str, condition: str) -> None:
-        if identity is None:
+    def _failed(self, asked: _Asked) -> None:
+        log.exception("a request of %s could not be served", asked.peer)
+        self._refuse(asked, "cancel", "internal-server-error")
+
+    def _refuse(self, asked: _Asked, type_: str, condition: str) -> None:
+        kind = asked.kind
+        if kind == "message" and not asked.id:
             return
         try:
             self._connection.send(
-                f'<iq type="error" id="{attribute(identity)}" to="{attribute(peer)}"><error type="{type_}">'
-                f'<{condition} xmlns="{_CONDITION[1:-1]}"/></error></iq>'
+                f'<{kind} type="error" id="{attribute(asked.id)}" to="{attribute(asked.peer)}">'
+                f'<error type="{type_}"><{condition} xmlns="{STANZAS_NS}"/></error></{kind}>'
             )
         except NotConnected as lost:
-            log.info("a refusal to %s was dropped: %s", peer, lost)
-
-
-def _payload_of(element: Element) -> Element | None:
-    for child in element:
-        if child.tag.startswith(_PAYLOAD):
-            return child
-    return None
+            log.info("a refusal to %s was dropped: %s", asked.peer, lost)
 
 
 def _decoded(body: Element) -> Payload | MalformedPdu:

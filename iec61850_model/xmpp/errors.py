@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import enum
-from xml.etree.ElementTree import Element
-
-_ERROR = "{jabber:client}error"
-_CONDITION = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
-MAX_WORD = 64
-"""Characters kept of what an error stanza names."""
 
 
 class XmppError(Exception):
@@ -54,13 +48,3 @@ class StanzaError(XmppError):
         super().__init__(f"{condition} ({type_})")
         self.condition = condition
         self.type = type_
-
-
-def stanza_error(element: Element) -> StanzaError:
-    """What an error stanza says."""
-    error = element.find(_ERROR)
-    if error is None:
-        return StanzaError("undefined-condition", "cancel")
-    found = next((child.tag for child in error if child.tag.startswith(_CONDITION)), "")
-    condition = found.removeprefix(_CONDITION)[:MAX_WORD] or "undefined-condition"
-    return StanzaError(condition, error.get("type", "cancel")[:MAX_WORD])

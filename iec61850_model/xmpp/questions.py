@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
-from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, stanza_error
+from iec61850_model.xmpp.errors import NotConnected, RequestTimeout
 from iec61850_model.xmpp.markup import attribute
+from iec61850_model.xmpp.stanza import stanza_error
 
 SECRET_OCTETS = 6
 """Randomness in our stanza ids: nobody else can guess them."""

@@ -88,7 +88,9 @@ def _control(do_type: etree._Element, literal: str, sbo_timeout: int, oper_timeo
     (text,) = parts["ctlModel"]
     text.text = literal
     if literal in _SELECTS:
-        parts["t"].addnext(_attribute("stSeld", fc, "BOOLEAN"))
+        selected = _attribute("stSeld", fc, "BOOLEAN")
+        selected.set("dchg", "true")
+        parts["t"].addnext(selected)
         parts["ctlModel"].addnext(
             _attribute("sboClass", "CF", "Enum", type="SboClassKind", value="operate-once")
         )

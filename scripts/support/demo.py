@@ -18,6 +18,7 @@ from support.narrator import Narrator, StepFailed
 from support.ports import LOOPBACK
 from support.prosody import ProsodyError, ProsodyUnavailableError, find_prosody, stop_detached
 from support.scene import (
+    FREE_RELAY,
     HUB,
     LOG_SHOWN,
     PROVIDER_JID,
@@ -95,16 +96,18 @@ def start_metered_box(scene: Scene, number: int) -> None:
     }
     points = {reference: f"meter.{name}" for reference, name in METER_READINGS.items()}
     points |= {reference: f"probes.{name}" for reference, name in SENSORS.items()}
-    scene.start_box(number, drivers, points, {"HP/EvuGGIO1.SPCSO1": {"relay": "meter.evu_block"}})
+    outputs = {"HP/EvuGGIO1.SPCSO1": {"relay": "meter.evu_block"} | FREE_RELAY}
+    scene.start_box(number, drivers, points, outputs)
 
 
 def set_scene(scene: Scene, tell: Narrator) -> BackgroundProxy:
     """Start everything there is; returns the line of the second box."""
     tell.preparing("making a CA, certificates, secrets and accounts; starting Prosody")
     scene.start_server()
-    tell.preparing(f"starting the hub {HUB}: router and collector")
+    tell.preparing(f"starting the hub {HUB}: router, collector and operations")
     scene.start_hub()
     scene.start_collector()
+    scene.start_operations()
     proxy = BackgroundProxy(scene.prosody.c2s_port)
     tell.preparing("starting three boxes, one of them beside a meter on Modbus TCP and 1-Wire sensors")
     scene.start_box(1, simulated(seed=1), simulated_points(), simulated_outputs(), more=NAMEPLATE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hub.roster import Grant, Right
 from iec61850_model.mms.pdu import (
@@ -31,8 +32,88 @@ READABLE = ("ST", "MX", "CF", "DC", "EX", "SP", "SG", "LG", *REPORT_BLOCKS)
 SETTABLE = ("SP", "CF", "SV", "BL", "SE", "LG")
 
 
-def permitted(pdu: Pdu, grants: Sequence[Grant]) -> bool:
-    """DESIGN section 4's table, for a request under grants that are in force."""
+def permitted(pdu: Pdu, grants: Sequence[Grant], slots: Mapping[int, int]) -> bool:
+    """DESIGN section 4's table, for a request under grants in force; ``slots`` by their keys."""
+    if _is_about_schedules(pdu):
+        return _permitted_to_schedule(pdu, grants, slots)
+    return _permitted(pdu, grants)
+
+
+def _is_about_schedules(pdu: Pdu) -> bool:
+    """It reads, describes or writes something in LD SCH, and perhaps other things too."""
+    match pdu:
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
+            return _slot(name) > 0
+        case ConfirmedRequest(_, ReadRequest(VariableList(names)) | WriteRequest(VariableList(names), _)):
+            return any(map(_slot, names))
+    return False
+
+
+def _permitted_to_schedule(pdu: Pdu, grants: Sequence[Grant], slots: Mapping[int, int]) -> bool:
+    """Each name by itself: of one's own slot what a schedule lets do, else as all."""
+    match pdu:
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest(name)):
+            path = _path(name)
+            owned = [one for one in grants if _owns(one, name, slots) and _touches(one, path[:2] + path[3:])]
+            return bool(owned) or _permitted(pdu, grants)
+        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
+            return all(_may_read(name, grants) or _may_read_own(name, grants, slots) for name in names)
+        case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
+            pairs = zip(names, data, strict=False)
+            return len(names) == len(data) and all(
+                _may_write(*pair, grants) or _may_schedule(*pair, grants, slots) for pair in pairs
+            )
+    return False
+
+
+def _slot(name: ObjectName) -> int:
+    device, node = _path(name)[:2]
+    before, _, number = node.partition("FSCH")
+    known = device == "SCH" and before and number in ("1", "2", "3", "4")
+    return int(number) if known else 0
+
+
+def _owns(grant: Grant, name: ObjectName, slots: Mapping[int, int]) -> bool:
+    return Right.SCHEDULE in grant.rights and slots.get(grant.key, 0) == _slot(name) != 0
+
+
+def _may_read_own(name: ObjectName, grants: Sequence[Grant], slots: Mapping[int, int]) -> bool:
+    """Read with the right to read what is one's own."""
+    path = _path(name)
+    owned = [replace(one, rights=frozenset({Right.READ})) for one in grants if _owns(one, name, slots)]
+    selects = path[2:3] == ["CO"] and len(path) == 5 and path[3] in ("EnaReq", "DsaReq") and path[4] == "SBO"
+    return (selects and _covered(Right.READ, path[:-1], owned)) or _may_read(name, owned)
+
+
+def _may_schedule(name: ObjectName, value: Data, grants: Sequence[Grant], slots: Mapping[int, int]) -> bool:
+    path = _path(name)
+    owned = [one for one in grants if _owns(one, name, slots)]
+    if path[2:3] == ["SP"] and len(path) > 3 and path[3] != "SchdPrio":
+        latest = max(_times(value), default=0.0) if path[3].startswith("StrTm") else 0.0
+        return _covered(
+            Right.SCHEDULE, path, [one for one in owned if one.until is None or latest < one.until]
+        )
+    if path[2:3] == ["CO"] and len(path) == 5 and path[3] in ("EnaReq", "DsaReq"):
+        as_control = [replace(one, rights=frozenset({Right.CONTROL})) for one in owned]
+        elsewhere = ObjectName(name.item, "SCHX")
+        scopes = tuple(replace(one, scope=_elsewhere(one.scope)) for one in as_control)
+        return _may_write(elsewhere, value, scopes)
+    return False
+
+
+def _elsewhere(scope: tuple[str, ...]) -> tuple[str, ...]:
+    """The scope as if the schedules were in a device where commands are the right control's."""
+    return tuple(one.replace("SCH/", "SCHX/", 1) if one.startswith("SCH/") else one for one in scope)
+
+
+def _times(value: Data) -> Sequence[float]:
+    if isinstance(value.value, Timestamp):
+        return [] if value.value.is_zero else [value.value.unix]
+    parts = value.value if isinstance(value.value, tuple) else ()
+    return [time for part in parts if isinstance(part, Data) for time in _times(part)]
+
+
+def _permitted(pdu: Pdu, grants: Sequence[Grant]) -> bool:
     match pdu:
         case InitiateRequest() | ConcludeRequest() | CancelRequest():
             return True

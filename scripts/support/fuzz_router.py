@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError, XMLParser, fromstring
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hub.addresses import Addresses
-from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
-from hub.router import Outcome, Routed, Router
+from hub.group_way import ITEMS_NS, RSM_NS
+from hub.ops_way import RouterWithOperations
+from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster, SlotChange
+from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import Payload, Pdu
@@ -44,8 +46,30 @@ GRANTS = (
     Grant(8, "mon", "hp0002", frozenset({Right.FILES, Right.HISTORY, Right.SCHEDULE})),
     Grant(9, "mon", "hp0000", ALL, valid_from=NOW + 1),
 )
+SLOTS = {"hp0000": {1: 2}, "hp0002": {8: 1}}
+"""Of each heat pump the slot that is ready for a grant."""
+GROUP_GRANTS = (
+    Grant(20, "agg7", "", ALL, group="north"),
+    Grant(21, "mon", "", frozenset({Right.CONTROL}), ("HP/*",), 0.0, NOW + 5, "north"),
+    Grant(22, "heat", "", ALL, valid_from=0.0, until=NOW, group="south"),
+)
+GROUPS = {"north": ("hp0002", "hp0003"), "south": ("hp0000", "hp0001", "hp0002"), "empty": ()}
 RESOURCES = (
-    *("desk1", "IEC", "", "a/b", "a@b", "<&>\"'", "é" * 500, "\U0001f525", "x" * 1023, "hp0000@" + HUB, " "),
+    *(
+        "desk1",
+        "IEC",
+        "",
+        "a/b",
+        "a@b",
+        "<&>\"'",
+        "é" * 500,
+        "\U0001f525",
+        "x" * 1023,
+        "hp0000@" + HUB,
+        " ",
+        "~ops",
+        "~withdrawn",
+    ),
 )
 IDS = ("1", "", "a-2", "<&>\"'", "\n", "x" * 5_000, "é", "hp0000")
 TYPES = ("get", "set", "result", "error", "normal", "", "chat", "headline", "groupchat", "GET", "odd", "<")
@@ -56,6 +80,7 @@ ODD_SENDERS = (
         "box0000@boxes.example.org/other",
         "control@aggregator.example",
         "agg7@hub.example.org/desk1",
+        f"control@ops.{HUB}/agg7",
         "@/",
         "/",
     ),
@@ -65,6 +90,8 @@ ODD_RECEIVERS = (
     *(
         f"HP0000@{HUB}/IEC",
         f"agg7@{HUB}/desk1",
+        f"agg7@{HUB}/~ops",
+        f"agg7@{HUB}/~withdrawn",
         f"hp0000@{HUB}/IEC/IEC",
         f"other@{HUB}/desk1",
         "hp0000@x/IEC",
@@ -75,7 +102,7 @@ STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 
 class HubRouter:
-    """``Router.route`` over a roster with several providers, heat pumps and grants."""
+    """``Router.route`` over a roster with several providers, heat pumps, groups and grants."""
 
     name = "router"
 
@@ -86,10 +113,16 @@ class HubRouter:
                 1,
                 tuple(HeatPump(id_, box) for id_, box in HEAT_PUMPS.items()),
                 tuple(Provider(id_, jid) for id_, jid in PROVIDERS.items()),
-                GRANTS,
+                (*GRANTS, *GROUP_GRANTS),
+                members=tuple(Member(group, one) for group, ones in GROUPS.items() for one in ones),
+                slots=tuple(
+                    SlotChange(grant, heat_pump, slot)
+                    for heat_pump, slots in SLOTS.items()
+                    for grant, slot in slots.items()
+                ),
             )
         )
-        self._router = Router(Addresses(HUB), roster)
+        self._router = RouterWithOperations(Addresses(HUB), roster)
 
     def episode(self, random: Random) -> list[Step]:
         """One stanza; addresses, payload and the stanza itself are odd now and then."""
@@ -104,7 +137,26 @@ class HubRouter:
                 continue
             stanza = Stanza.of(element)
             if stanza.kind in ("iq", "message"):
-                check(stanza, self._router.route(stanza, NOW))
+                self._check(stanza, self._router.route(stanza, NOW))
+
+    def _check(self, stanza: Stanza, routed: Routed) -> None:
+        """Judge what was done with a stanza; of a request to a group, with each of its members."""
+        if routed.group is None:
+            check(stanza, routed)
+            return
+        if routed.outcome is not Outcome.SPREAD or routed.xml or routed.instead or stanza.kind != "message":
+            raise Broken("a request to a group is more than that", f"{routed.outcome} {routed.xml[:100]}")
+        members = GROUPS.get(stanza.to.partition("@")[0], ())
+        if not routed.group.members or not set(routed.group.members) <= set(members):
+            raise Broken("a request goes to others than the group's members", str(routed.group.members)[:150])
+        for member in routed.group.members:
+            decided = self._router.for_member(routed.group, member, NOW)
+            if decided is None:
+                raise Broken("a member without a grant was to be asked", member)
+            alone, one = decided
+            if (alone.sender, alone.id) != (stanza.sender, stanza.id):
+                raise Broken("another sender or id than that of the message", f"{alone.sender} {alone.id}")
+            check(alone._replace(children=stanza.children), one)
 
 
 def _received(octets: bytes) -> Element | None:
@@ -150,6 +202,12 @@ def _from_provider(random: Random, pair: Grant) -> _Made:
     if random.random() < 0.1:
         return _Made("message", "error", sender, to, [_error(random, [*PROVIDERS.values()])])
     asked = request(random)
+    if random.random() < 0.3:
+        group = f"{random.choice([*GROUPS])}@{HUB}"
+        if random.random() < 0.2:
+            return _Made("iq", "get", sender, group, [_page(random), _page(random)])
+        alone = encode_payload(Payload(asked)).encode()
+        return _Made("message", "normal", sender, group, [alone, _written(random, asked)])
     inner = _written(random, asked)
     return _Made("iq", carriers(asked)[0].value, sender, to, [inner, valid(random)])
 
@@ -170,6 +228,16 @@ def _written(random: Random, pdu: Pdu) -> bytes:
         return random.choice((b'<ping xmlns="urn:xmpp:ping"/>', b'<query xmlns="urn:x"/>', b"text", b""))
     octets = encode_payload(Payload(pdu, random.choice((None, None, "1:1", "1")))).encode()
     return damaged(random, octets) if random.random() < 0.35 else octets
+
+
+def _page(random: Random) -> bytes:
+    """A question for the members of a group."""
+    parts = {"max": ("1", "500", "0", "x", "9" * 30), "after": ("hp0001", "", "<"), "before": ("",)}
+    names = random.sample([*parts], k=random.choice((0, 1, 1, 2)))
+    inside = "".join(f"<{name}>{escape(random.choice(parts[name]))}</{name}>" for name in names)
+    page = f'<set xmlns="{RSM_NS}">{inside}</set>' if random.random() < 0.8 else ""
+    octets = f'<query xmlns="{ITEMS_NS}">{page}</query>'.encode()
+    return damaged(random, octets) if random.random() < 0.3 else octets
 
 
 def _error(random: Random, addresses: Sequence[str]) -> bytes:
@@ -223,10 +291,30 @@ def _check_back(asked: Stanza, sent: Stanza, outcome: Outcome, *, forwards: bool
     if asked.type in ("result", "error"):
         raise Broken("an answer is answered", f"{asked.type} from {asked.sender}")
     if outcome is Outcome.ANSWERED:
-        if sent.type != "result" or sent.children:
-            raise Broken("the hub's own answer is not empty", sent.type)
+        _check_own_answer(asked, sent)
         return
     _check_bare_error(sent)
+
+
+def _check_own_answer(asked: Stanza, sent: Stanza) -> None:
+    """Nothing, or the members of a group that the provider holds a grant for."""
+    bare, local = asked.sender.partition("/")[0], asked.to.partition("@")[0]
+    provider = next((id_ for id_, jid in PROVIDERS.items() if jid == bare), "")
+    reached = {f"{one}@{HUB}/IEC" for one in GROUPS.get(local, ()) if _live(provider, one)}
+    told = {item.get("jid") for child in sent.children for item in child.iter(f"{{{ITEMS_NS}}}item")}
+    if sent.type != "result" or len(sent.children) > 1 or not told <= reached:
+        raise Broken("the hub's own answer tells what it must not", f"{sent.type}, {told - reached}")
+
+
+def _live(provider: str, heat_pump: str) -> list[Grant]:
+    """The grants in force, by looking at all."""
+    return [
+        one
+        for one in (*GRANTS, *GROUP_GRANTS)
+        if one.provider == provider
+        and (one.heat_pump == heat_pump or heat_pump in GROUPS.get(one.group, ()))
+        and one.live(NOW)
+    ]
 
 
 def _check_bare_error(sent: Stanza) -> None:
@@ -248,7 +336,10 @@ def _check_forwarded(asked: Stanza, sent: Stanza) -> None:
     from_box = bare in boxes
     provider = local if from_box else next((id_ for id_, jid in PROVIDERS.items() if jid == bare), "")
     heat_pump = boxes[bare] if from_box else local
-    live = [one for one in GRANTS if (one.provider, one.heat_pump) == (provider, heat_pump) and one.live(NOW)]
+    if from_box and asked.to.partition("/")[2] == "~ops":
+        _check_for_operations(asked, sent, f"{heat_pump}@{HUB}/IEC", local)
+        return
+    live = _live(provider, heat_pump)
     if not live:
         raise Broken("forwarded without a grant", f"{asked.sender} to {asked.to}")
     if from_box:
@@ -267,8 +358,19 @@ def _check_forwarded(asked: Stanza, sent: Stanza) -> None:
         raise Broken("a request from a box, or an answer to one", type(payload.pdu).__name__)
     if Carrier(sent.type or "normal") not in carriers(payload.pdu):
         raise Broken("a PDU in the wrong stanza", f"{type(payload.pdu).__name__} in {sent.type}")
-    if not from_box and not permitted(payload.pdu, live):
+    if not from_box and not permitted(payload.pdu, live, SLOTS.get(heat_pump, {})):
         raise Broken("forwarded although no grant covers it", f"{payload.pdu!r:.200}")
+
+
+def _check_for_operations(asked: Stanza, sent: Stanza, public: str, local: str) -> None:
+    """What a box answers to an alias of operations reaches operations, whoever it is the alias of."""
+    target = f"ops.{HUB}" + ("" if local == "ops" else f"/{local}")
+    if (sent.sender, sent.to) != (public, target):
+        raise Broken("a wrong address is shown", f"{(sent.sender, sent.to)} instead of {(public, target)}")
+    if sent.type == "error":
+        _check_bare_error(sent)
+    elif asked.kind != "iq" or is_request(_judged(asked, sent).pdu):
+        raise Broken("operations is told what is no answer", f"{asked.kind} {asked.type}")
 
 
 def _judged(asked: Stanza, sent: Stanza) -> Payload:

@@ -68,7 +68,9 @@ CONTROLS = (
     "HP/RmFSPT1$CO$SptVal",
 )
 ODD_NAMES = (
-    *("MET", "HP/LLN0", "HP/LLN0$CO", "SCH/EvuFSCH01$CO$EnaReq$Oper", "SCH/EvuFSCH01$SP$SchdPrio$setVal"),
+    *("MET", "HP/LLN0", "HP/LLN0$CO", "SCH/EvuFSCH2$CO$EnaReq$Oper", "SCH/EvuFSCH2$SP$SchdPrio$setVal"),
+    *("SCH/EvuFSCH2$SP$NumEntr$setVal", "SCH/SgrFSCH1$SP$StrTm1", "SCH/SgrFSCH2$SP$StrTm1$setTm"),
+    *("SCH/SgrFSCH2$ST$SchdSt", "SCH/EvuFSCH2$CO$DsaReq$SBO", "SCH/EvuFSCH2", "SCH/EvuFSCC1$SP$CtlEnt"),
     *("HP/RlyGGIO1$CO$SPCSO1$SBO", "HP/RlyGGIO1$CO$SPCSO1$SBOw", "HP/RlyGGIO1$CO$SPCSO1$Cancel"),
     *("HP/RlyGGIO1$CO$SPCSO1$Oper$ctlVal", "HP/RlyGGIO1$XX$SPCSO1", "HP/$$", "HP/LLN0$BR$brcbAvg01"),
     *("HP/HcFCSD1$SP$Crv$crvPts$0", "HP/HcFCSD1$SP$Crv$crvPts", "HP/HcFCSD1$SP$Crv$numPts", "HP/a b"),

@@ -31,6 +31,7 @@ HUB = "hub.example.org"
 HISTORY = f"history.{HUB}"
 ENROLMENT = f"enrol.{HUB}"
 GUESTS = f"guest.{HUB}"
+OPERATIONS = f"ops.{HUB}"
 BOXES = "boxes.example.org"
 AGGREGATOR = "aggregator.example"
 PROVIDER_JID = f"control@{AGGREGATOR}"
@@ -44,6 +45,10 @@ STOP_TIMEOUT = 15.0
 POLL = 0.1
 LOG_SHOWN = 3_000
 """Characters from the end of a log that an error shows."""
+
+FREE_RELAY = {"min_on": 0, "min_off": 0, "starts_per_hour": 10_000, "starts_per_day": 10_000}
+FREE_SG_READY = {"hold": 0, "block_pause": 0, "starts_per_hour": 10_000, "blocks_per_day": 10_000}
+"""Limits of outputs that limit nothing but the longest time."""
 
 SIMULATED_POINTS = {
     "MET/MMXU1.TotW": "power",
@@ -158,18 +163,22 @@ class Scene:
         """Make secrets, the provider's account and the hub's folder, and start the XMPP server."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
-        names = (HUB, f"ops.{HUB}", HISTORY, *([ENROLMENT] if self.enrolment else []))
-        components = {name: secrets.token_hex(32) for name in names}
+        files = {"router": HUB, "history": HISTORY, "operations": OPERATIONS}
+        if self.enrolment:
+            files["enrolment"] = ENROLMENT
+        components = {name: secrets.token_hex(32) for name in files.values()}
         self._xmpp_server = server = self._make_server(components)
         secrets_folder = self.directory / "hub" / "secrets"
         secrets_folder.mkdir(parents=True, exist_ok=True)
-        for name, domain in (("router", HUB), ("history", HISTORY), ("enrolment", ENROLMENT)):
-            if domain in components:
-                write_private(secrets_folder / name, f"{components[domain]}\n".encode())
+        for name, domain in files.items():
+            write_private(secrets_folder / name, f"{components[domain]}\n".encode())
         port = str(server.component_port)
         self.hphub("init", "--domain", HUB, "--dir", str(self.directory / "hub"), "--component-port", port)
         if isinstance(server, EjabberdServer):
-            self.configure_hub(history={"component_port": server.component_ports[HISTORY]})
+            ports = server.component_ports
+            self.configure_hub(
+                history={"component_port": ports[HISTORY]}, operations={"component_port": ports[OPERATIONS]}
+            )
 
         if self.enrolment:
             self._configure_enrolment()
@@ -237,6 +246,10 @@ class Scene:
     def start_enrolment(self) -> Program:
         """Start what gives boxes their certificates, a process of its own, and wait for its link."""
         return self._start_part("enrolment", "enrolment")
+
+    def start_operations(self) -> Program:
+        """Start the hub's operations, a process of its own, and wait for its link."""
+        return self._start_part("operations", "ops")
 
     def _start_part(self, name: str, part: str) -> Program:
         program = self.start(name, ["hphub", "run", "--only", part], self.hub_environment)
@@ -387,12 +400,12 @@ def simulated_points() -> dict[str, str]:
 
 
 def simulated_outputs() -> dict[str, Any]:
-    """Every output of the simulated house."""
+    """Every output of the simulated house, to be switched as often as one likes: nothing wears out there."""
     return {
-        "HP/EvuGGIO1.SPCSO1": {"relay": "house.evu_block", "max_on": 7200},
-        "HP/SgrGGIO1.ISCSO1": {"sg_ready": ["house.sg_ready_1", "house.sg_ready_2"]},
-        "HP/RlyGGIO1.SPCSO1": {"relay": "house.relay_1"},
-        "HP/RlyGGIO1.SPCSO2": {"relay": "house.relay_2"},
+        "HP/EvuGGIO1.SPCSO1": {"relay": "house.evu_block", "max_on": 7200} | FREE_RELAY,
+        "HP/SgrGGIO1.ISCSO1": {"sg_ready": ["house.sg_ready_1", "house.sg_ready_2"]} | FREE_SG_READY,
+        "HP/RlyGGIO1.SPCSO1": {"relay": "house.relay_1"} | FREE_RELAY,
+        "HP/RlyGGIO1.SPCSO2": {"relay": "house.relay_2"} | FREE_RELAY,
         "HP/RmFSPT1.SptVal": {"set_point": "house.room_setpoint", "initial": 20.5},
         "HP/DhwFSPT1.SptVal": {"set_point": "house.dhw_setpoint", "initial": 50.0},
     }

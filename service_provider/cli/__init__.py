@@ -31,6 +31,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient read hp0001 MET/MMXU1.TotW            one value with unit, quality and time
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 on  switch, now
       hpclient operate hp0001 HP/EvuGGIO1.SPCSO1 off --at +30s
+      hpclient operate @north HP/EvuGGIO1.SPCSO1 on  switch all heat pumps of a group
       hpclient schedule set hp0001 evu --start 2026-12-01T17:00 --interval 15m --values 1,1,0,0
       hpclient schedule show hp0001                  what is scheduled, as a bar for each day
       hpclient watch                                 who comes and goes

@@ -6,8 +6,10 @@ import click
 
 from iec61850_model.client import ClientError
 from iec61850_model.reference import Reference
+from service_provider.addresses import group_named
 from service_provider.cli.connection import connected
 from service_provider.cli.exits import DONE, report
+from service_provider.cli.grouping import repeat_option, show_results
 from service_provider.cli.output import (
     json_option,
     print_json,
@@ -34,6 +36,7 @@ async def ls(sp: ServiceProvider, heatpump: str | None, reference: str | None, a
       hpclient ls hp0001 MET               logical nodes of MET
       hpclient ls hp0001 MET/MMXU1         data objects of the node
       hpclient ls hp0001 MET/MMXU1.TotW    attributes, with functional constraint
+      hpclient ls @north                   heat pumps of a group that you may use
     """
     if heatpump is None:
         seen = await sp.heat_pumps()
@@ -43,6 +46,14 @@ async def ls(sp: ServiceProvider, heatpump: str | None, reference: str | None, a
             print_presences(seen)
         else:
             click.echo("hpclient: the hub told of no heat pump: you hold no grant yet", err=True)
+        return
+    group = group_named(heatpump)
+    if group is not None:
+        members = (await sp.group(group)).members
+        if as_json:
+            print_json([{"heatpump": one, "presence": sp.presence_of(one)} for one in members])
+        else:
+            print_lines(members)
         return
     names = await sp.ls(heatpump, reference or "")
     if as_json:
@@ -81,11 +92,14 @@ async def browse(sp: ServiceProvider, heatpump: str, reference: str | None, as_j
 
 
 @click.command()
-@click.argument("heatpump")
+@click.argument("heatpump", metavar="HEATPUMP|@GROUP")
 @click.argument("references", metavar="REFERENCE...", nargs=-1, required=True)
+@repeat_option
 @json_option
 @connected
-async def read(sp: ServiceProvider, heatpump: str, references: tuple[str, ...], as_json: bool) -> int:
+async def read(
+    sp: ServiceProvider, heatpump: str, references: tuple[str, ...], repeat: int, as_json: bool
+) -> int:
     """Read values with unit, quality and time; several references in one request.
 
     \b
@@ -93,10 +107,17 @@ async def read(sp: ServiceProvider, heatpump: str, references: tuple[str, ...], 
       hpclient read hp0001 MET/MMXU1.TotW MET/FwdSTMP1.Tmp HP/EvuGGIO1.SPCSO1
       hpclient read hp0001 HP/EvuGGIO1.SPCSO1.ctlModel[CF]
       hpclient read hp0001 MET/MMXU1              every value of the node
+      hpclient read @north MET/MMXU1.TotW         of all heat pumps of a group, by one message
 
     A value whose quality is invalid is shown as a dash; --json gives it as the device sent it. What can be
-    read is printed even if something else cannot; the exit code is then that of the first error.
+    read is printed even if something else cannot; the exit code is then that of the first error. For a group
+    it is 1 if some refused, 4 if some did not answer.
     """
+    group = group_named(heatpump)
+    if group is not None:
+        asked = await sp.group(group)
+        results = asked.read(*references, repeat=repeat)
+        return await show_results(results, len(asked.members), as_json=as_json)
     readings: list[Reading] = []
     code = DONE
     for found in await sp.read_each(heatpump, references):

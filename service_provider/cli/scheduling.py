@@ -19,11 +19,12 @@ from service_provider.cli.connection import connected
 from service_provider.cli.day_bars import bars, legend
 from service_provider.cli.exits import report
 from service_provider.cli.output import json_option, print_json
-from service_provider.cli.whom import for_each, heat_pumps
+from service_provider.cli.whom import for_each, heat_pumps, members
 from service_provider.provider import ServiceProvider
 from service_provider.schedules import Repeat, SchedulePlan, ShownSchedule, plan_from_csv
 from service_provider.schedules.local_time import time_of, to_local
 from service_provider.schedules.plan import MAX_FILE
+from service_provider.text import time_from_text
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _STATES = {"Running": "bold green", "Ready": "cyan", "Start Time required": "yellow", "Not ready": "dim"}
@@ -64,6 +65,7 @@ def schedule() -> None:
     \b
       hpclient schedule set hp0001 evu --start 2026-12-01T17:00 --interval 15m --values 1,1,0,0
       hpclient schedule set hp0001,hp0002 room --csv tomorrow.csv
+      hpclient schedule disable @north evu           in each heat pump of a group
       hpclient schedule show hp0001                  what is scheduled, as a bar for each day
       hpclient schedule disable hp0001 evu           it ends, or does not start
       hpclient schedule enable hp0001 evu            it starts at its time again
@@ -87,7 +89,9 @@ def _plan_options(command: _F) -> _F:
     for option in reversed(
         (
             click.option(
-                "--start", metavar="TIME", help="2026-12-01T17:00 (local) or 2026-12-01T17:00+01:00."
+                "--start",
+                metavar="TIME",
+                help="2026-12-01T17:00 (local), 2026-12-01T17:00+01:00, or +10min from now.",
             ),
             click.option(
                 "--interval",
@@ -126,7 +130,7 @@ def _plan_options(command: _F) -> _F:
 @click.argument("what")
 @_plan_options
 def set_(heatpumps: str, what: str, slot: int | None, disabled: bool, **given: Any) -> None:
-    """Write a schedule into HEATPUMPS (hp0001, or hp0001,hp0002) for WHAT and enable it.
+    """Write a schedule into HEATPUMPS (hp0001, or hp0001,hp0002, or @north) for WHAT and enable it.
 
     \b
       hpclient schedule set hp0001 evu --start 2026-12-01T17:00+01:00 --interval 15m --values 1,1,0,0
@@ -152,7 +156,7 @@ async def _set(
         done = await sp.schedules.set(heatpump, what, plan, slot=slot, enable=enable)
         click.echo(f"{heatpump}\t{done}\t{'enabled' if enable else 'written'}")
 
-    return await for_each(names, one)
+    return await for_each(await members(sp, names), one)
 
 
 def _plan(
@@ -168,7 +172,13 @@ def _plan(
     if start is None or interval is None or values is None:
         raise click.UsageError("give --start, --interval and --values, or --csv")
     texts = [one.strip() for one in values.split(",")]
-    return SchedulePlan(time_of(start, zone), timedelta(seconds=interval), texts, repeat, reuse)
+    return SchedulePlan(_start(start, zone), timedelta(seconds=interval), texts, repeat, reuse)
+
+
+def _start(text: str, zone: tzinfo | None) -> datetime:
+    if text.startswith("+"):
+        return to_local(time_from_text(text, datetime.now(UTC)).replace(microsecond=0), zone)
+    return time_of(text, zone)
 
 
 def _simple(name: str, done: str, help_: str) -> click.Command:
@@ -184,7 +194,7 @@ def _simple(name: str, done: str, help_: str) -> click.Command:
             reference = await getattr(sp.schedules, name)(heatpump, what, slot=slot)
             click.echo(f"{heatpump}\t{reference}\t{done}")
 
-        return await for_each(heat_pumps(heatpumps), one)
+        return await for_each(await members(sp, heat_pumps(heatpumps)), one)
 
     return command
 
@@ -225,7 +235,7 @@ async def show(  # noqa: PLR0913 - options
         shown = await sp.schedules.show(heatpump, what, slot=slot)
         found.extend(schedule for schedule in shown if empty_too or as_json or not schedule.empty)
 
-    code = await for_each(heat_pumps(heatpumps), one)
+    code = await for_each(await members(sp, heat_pumps(heatpumps)), one)
     found.sort(key=lambda one: (one.heatpump, one.what, one.slot))
     if as_json:
         print_json([one.as_dict() for one in found])

@@ -7,18 +7,39 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
-from iec61850_model.client import ClientError
+from iec61850_model.client import ClientError, UnusableValue
 from service_provider.cli.exits import DONE, NO_ANSWER, NO_RIGHT, REFUSED, exit_code, printable
+from service_provider.provider import ServiceProvider
 
 AT_ONCE = 16
 """Heat pumps that are talked to at one time."""
+GROUP_SIGN = "@"
+"""Stands before the id of a group where heat pumps are named."""
 MAX_NAMED = 10_000
 """Heat pumps of one command."""
 _WORDS = {REFUSED: "refused", NO_RIGHT: "no right", NO_ANSWER: "no answer"}
 
 
+async def members(sp: ServiceProvider, names: Sequence[str]) -> list[str]:
+    """The heat pumps among ``names``, and those in the groups (``@north``) that you may ask, each once.
+
+    Raises ClientError for a group that there is not.
+    """
+    found: list[str] = []
+    for name in names:
+        found += await _group(sp, name.removeprefix(GROUP_SIGN)) if name.startswith(GROUP_SIGN) else [name]
+    return list(dict.fromkeys(found))
+
+
+async def _group(sp: ServiceProvider, name: str) -> list[str]:
+    group = getattr(sp, "group", None)
+    if group is None:
+        raise UnusableValue(f"{GROUP_SIGN}{name[:60]}: this version knows no groups: name the heat pumps")
+    return list((await group(name)).members)
+
+
 def heat_pumps(text: str) -> list[str]:
-    """The ids in ``hp0001`` or ``hp0001,hp0002``, each once; raises click.UsageError."""
+    """The ids in ``hp0001``, ``hp0001,hp0002`` or ``@north``, each once; raises click.UsageError."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not 1 <= len(names) <= MAX_NAMED:
         raise click.UsageError(f"name 1 to {MAX_NAMED} heat pumps, with commas between them")

@@ -109,6 +109,7 @@ CONTROLLED = {
     "HP/RlyGGIO1.SPCSO2": "spare relay 2",
     "HP/RmFSPT1.SptVal": "room set point",
     "HP/DhwFSPT1.SptVal": "hot water set point",
+    "DER/DWMX1.WMaxSpt": "limit of the power",
 }
 OPER_ORDER = ["ctlVal", "operTm", "origin", "ctlNum", "T", "Test", "Check"]  # 8-1, 8-2 clause 20
 
@@ -336,7 +337,10 @@ def test_oper_is_there_exactly_where_the_control_model_says_so(model: Model) -> 
     for reference, instance in with_model.items():
         expected = "direct-with-normal-security" if "Oper" in instance.attributes else "status-only"
         assert instance.value("ctlModel") == expected, reference
-        assert not {"SBO", "SBOw", "Cancel"} & set(instance.attributes), reference
+        assert not {"SBO", "SBOw"} & set(instance.attributes), reference
+        assert ("Cancel" in instance.attributes) == ("Oper" in instance.attributes), (
+            "for a command with operTm"
+        )
     assert controllable(model).keys() <= with_model.keys()
 
 
@@ -563,10 +567,19 @@ def used_in(model: Model, do_type: etree._Element) -> set[str]:
     return {reference.partition("/")[0] for reference, node in model.nodes() if node.get("lnType") in nodes}
 
 
-def test_the_limit_of_power_cannot_be_set_while_nothing_obeys_it(model: Model) -> None:
+def test_the_limit_of_power_is_off_until_the_box_can_obey_it(model: Model) -> None:
     limit = model.instances["DER/DWMX1.WMaxSpt"]
-    assert limit.value("ctlModel") == "status-only"
+    assert limit.value("minVal", "f") == "0"
     assert model.instances["DER/DWMX1.Beh"].value("stVal") == "off"
+
+
+def test_every_controlled_object_has_one_that_says_who_holds_it(model: Model) -> None:
+    for reference in CONTROLLED:
+        node, _, name = reference.partition(".")
+        number = re.search(r"[0-9]*$", name)
+        holder = model.instances[f"{node}.Hld{(number and number[0]) or 1}"]
+        assert holder.value("d"), reference
+        assert holder.value("dataNs") == "heat-pump-hub:2026"
 
 
 def test_the_references_of_the_grid_side_lead_to_something(model: Model) -> None:

@@ -34,10 +34,13 @@ EVU, SPARE, SG_READY, ROOM = (
     "HP/SgrGGIO1.ISCSO1",
     "HP/RmFSPT1.SptVal",
 )
+FREE = {"min_on": 0, "min_off": 0, "starts_per_hour": 10_000, "starts_per_day": 10_000}
+"""A relay that may be switched as often as a test likes."""
+FREE_STATES = {"hold": 0, "block_pause": 0, "starts_per_hour": 10_000, "blocks_per_day": 10_000}
 OUTPUTS: dict[str, Any] = {
-    EVU: {"relay": "a.evu", "max_on": 3600},
-    SPARE: {"relay": "b.spare"},
-    SG_READY: {"sg_ready": ["a.one", "a.two"]},
+    EVU: {"relay": "a.evu", "max_on": 3600} | FREE,
+    SPARE: {"relay": "b.spare"} | FREE,
+    SG_READY: {"sg_ready": ["a.one", "a.two"]} | FREE_STATES,
     ROOM: {"set_point": "b.room"},
 }
 PATIENCE = 10.0
@@ -51,9 +54,17 @@ class NoLink:
         self.online = False
         self.running = False
         self.sent: list[tuple[str, Payload]] = []
+        self.hub_answers = True
+        self.asked = 0
+        self.on_heartbeat: Callable[[], None] = lambda: None
 
     def send(self, peer: str, payload: Payload) -> None:
         self.sent.append((peer, payload))
+
+    def ask_hub(self) -> None:
+        self.asked += 1
+        if self.hub_answers:
+            self.on_heartbeat()
 
     def start(self) -> None:
         self.running = self.online = True

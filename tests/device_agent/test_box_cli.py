@@ -18,9 +18,10 @@ import yaml
 from click.testing import CliRunner
 
 from device_agent.cli import main
-from device_agent.config import BoxConfig, Point, RelayOutput, Server, SetPointOutput, SgReadyOutput
+from device_agent.config import BoxConfig, Point, Server
 from device_agent.drivers import kinds
 from device_agent.drivers.registry import _KINDS
+from device_agent.output_config import LostHubConfig, RelayOutput, SetPointOutput, SgReadyOutput
 from support.ports import LOOPBACK
 from support.processes import die_with_parent
 
@@ -58,7 +59,7 @@ def test_the_example_is_in_order(example: Path) -> None:
 
 def test_the_example_explains_every_key_there_is() -> None:
     text = (CONFIG / "box.yaml").read_text()
-    sections = (BoxConfig, Server, Point, RelayOutput, SgReadyOutput, SetPointOutput)
+    sections = (BoxConfig, Server, Point, RelayOutput, SgReadyOutput, SetPointOutput, LostHubConfig)
     keys = {name for section in sections for name in section.model_fields}
     for kind in kinds():
         assert f"kind: {kind}" in text

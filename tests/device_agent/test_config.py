@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from device_agent.clock import ClockSource
-from device_agent.config import BoxConfig, ConfigError, RelayOutput, SetPointOutput, SgReadyOutput
+from device_agent.config import BoxConfig, ConfigError
+from device_agent.output_config import (
+    EVU_BLOCK_DEFAULTS,
+    LostHubConfig,
+    RelayOutput,
+    SetPointOutput,
+    SgReadyOutput,
+)
 from iec61850_model.enrolment.keys import key_as_pem, new_key
 from iec61850_model.xmpp import MOBILE, WIRED
 from support.pki import CertificateAuthority
@@ -288,3 +297,35 @@ def test_a_ca_file_that_is_none_is_found_before_the_first_login(tmp_path: Path, 
         (tmp_path / "ca.pem").write_text(content)
     with pytest.raises(ConfigError, match=r"ca_file: .*ca\.pem is no PEM file"):
         BoxConfig.load(written(tmp_path, ca_file="ca.pem")).connection()
+
+
+# --- the documented defaults of outputs -----------------------------------------------------------------
+
+
+def test_the_limits_that_the_example_calls_defaults_are_those() -> None:
+    text = (Path(__file__).parents[2] / "config" / "box.yaml").read_text()
+    outputs = yaml.safe_load(text)["outputs"]
+    evu = dict(outputs["HP/EvuGGIO1.SPCSO1"])
+    bare = RelayOutput.model_validate({"relay": evu["relay"]})
+    own = {"min_off": EVU_BLOCK_DEFAULTS.min_off, "starts_per_day": EVU_BLOCK_DEFAULTS.starts_per_day}
+    assert RelayOutput.model_validate(evu) == bare.model_copy(update=own)
+    sg_ready = dict(outputs["HP/SgrGGIO1.ISCSO1"])
+    only = SgReadyOutput.model_validate({"sg_ready": sg_ready["sg_ready"]})
+    assert SgReadyOutput.model_validate(sg_ready) == only
+    commented = re.sub("(?m)^#", "", text[text.index("#lost_hub:") :].split("\n\n")[0])
+    assert LostHubConfig.model_validate(yaml.safe_load(commented)["lost_hub"]) == LostHubConfig()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"relay": "pins.evu", "min_on": 7201},
+        {"relay": "pins.evu", "min_off": -1},
+        {"relay": "pins.evu", "starts_per_day": 10_001},
+        {"relay": "pins.evu", "lost_hub": "on"},
+        {"relay": "pins.evu", "max_on": float("nan")},
+    ],
+)
+def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RelayOutput.model_validate(wrong)

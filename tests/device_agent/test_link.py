@@ -295,14 +295,84 @@ def test_a_report_without_a_link_is_dropped(world: World) -> None:
     assert world.wire.sent == []
 
 
-@pytest.mark.parametrize("sender", [f"agg7@{HUB}", ALIAS])
-def test_who_may_command_no_more_is_told_by_the_hub_in_his_name(world: World, sender: str) -> None:
-    world.wire.presence(sender, "unsubscribed")
+def test_who_may_command_no_more_is_told_by_the_hub_in_his_name(world: World) -> None:
+    world.wire.presence(f"agg7@{HUB}/~withdrawn", "unavailable")
     assert world.withdrawn == [f"agg7@{HUB}"]
     assert world.gone == []
 
 
-@pytest.mark.parametrize("stranger", ["agg7@evil.example", f"agg7@{COLLECTOR}", HUB, COLLECTOR])
-def test_nobody_else_says_who_may_command(world: World, stranger: str) -> None:
-    world.wire.presence(stranger, "unsubscribed")
+@pytest.mark.parametrize(
+    ("stranger", "type_"),
+    [
+        ("agg7@evil.example/~withdrawn", "unavailable"),
+        (f"agg7@{COLLECTOR}/~withdrawn", "unavailable"),
+        (f"agg7@{HUB}/~withdrawn", "available"),
+        (f"agg7@{HUB}/~withdrawn", "error"),
+        (f"agg7@{HUB}/~ops", "unavailable"),
+        (f"agg7@{HUB}", "unavailable"),
+        (ALIAS, "unavailable"),
+        (HUB, "unavailable"),
+    ],
+)
+def test_nobody_else_says_who_may_command(world: World, stranger: str, type_: str) -> None:
+    world.wire.presence(stranger, type_)
     assert world.withdrawn == []
+
+
+# --- the hub's heartbeat ------------------------------------------------------------------------------
+
+
+def heartbeats(world: World) -> list[None]:
+    heard: list[None] = []
+    world.link.on_heartbeat = lambda: heard.append(None)
+    return heard
+
+
+def test_the_answer_to_a_ping_is_a_heartbeat_and_nobody_elses_business(world: World) -> None:
+    heard = heartbeats(world)
+    world.link.ask_hub()
+    sent = fromstring(world.wire.sent[-1])
+    assert (sent.get("to"), sent.get("type"), len(sent.findall("{urn:xmpp:ping}ping"))) == (HUB, "get", 1)
+    world.wire.stanza(f'<iq xmlns="jabber:client" type="result" id="{sent.get("id")}" from="{HUB}"/>')
+    assert len(heard) == 1
+
+
+async def test_an_order_of_a_provider_is_a_heartbeat(world: World) -> None:
+    heard = heartbeats(world)
+    world.wire.stanza(request(ALIAS))
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("sender", [HUB, ALIAS])
+def test_presence_of_the_hub_is_a_heartbeat(world: World, sender: str) -> None:
+    heard = heartbeats(world)
+    world.wire.presence(sender)
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("type_", ["unavailable", "error"])
+def test_what_a_server_says_for_a_hub_that_is_gone_is_none(world: World, type_: str) -> None:
+    heard = heartbeats(world)
+    world.wire.presence(HUB, type_)
+    error = "<error type='wait'><remote-server-timeout/></error>"
+    world.wire.stanza(
+        f'<iq xmlns="jabber:client" type="error" id="is-the-hub-there" from="{HUB}">{error}</iq>'
+    )
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    "sender", [COLLECTOR, "evil.example", f"a@evil.example/{HUB}", "ops.hub.example.org"]
+)
+async def test_others_are_no_heartbeat_of_the_hub(world: World, sender: str) -> None:
+    heard = heartbeats(world)
+    world.wire.presence(sender)
+    world.wire.stanza(request(sender))
+    await asyncio.sleep(0)
+    assert heard == []
+
+
+def test_without_a_link_nobody_is_asked(world: World) -> None:
+    world.wire.lose()
+    world.link.ask_hub()
+    assert world.wire.sent == []

@@ -13,6 +13,7 @@ import pytest
 
 from hub import judge, router
 from hub.addresses import Addresses
+from hub.roster import Roster
 from iec61850_model.mms import xer
 from iec61850_model.mms.xer import data as xer_data
 from iec61850_model.server import access, dispatch
@@ -115,7 +116,7 @@ def test_a_server_that_answers_above_the_agreed_size_is_found(monkeypatch: pytes
 
 
 def test_a_router_that_lets_everything_through_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "_covers", lambda grant, need, now: True)
+    monkeypatch.setattr(judge, "_covers", lambda *_: True)
     finding = first_finding(fuzz.TARGETS["router"]())
     assert finding is not None
     assert finding.key == "forwarded although no grant covers it"
@@ -126,6 +127,16 @@ def test_a_router_that_shows_real_addresses_is_found(monkeypatch: pytest.MonkeyP
     finding = first_finding(fuzz.TARGETS["router"]())
     assert finding is not None
     assert finding.key == "a wrong address is shown"
+
+
+def test_a_router_that_speaks_of_members_without_a_grant_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Roster, "reached", lambda self, provider, group, now: tuple(self.members(group)))
+    finding = first_finding(fuzz.TARGETS["router"]())
+    assert finding is not None
+    assert finding.key in (
+        "the hub's own answer tells what it must not",
+        "a member without a grant was to be asked",
+    )
 
 
 def test_a_router_that_reads_leniently_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,17 @@ async def test_many_share_a_commit_and_keep_their_order(audit: AuditLog, tmp_pat
     assert commits <= 2
 
 
+async def test_who_is_nearly_alone_does_not_wait_for_others(
+    audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "GATHERING", 3_600.0)
+    async with asyncio.timeout(20.0):
+        for number in range(audit_log.CROWD):
+            await audit.append(entry(number))
+        await asyncio.gather(*(audit.append(entry(number)) for number in range(audit_log.CROWD - 1)))
+        await audit.append(entry())
+
+
 async def test_the_chain_goes_on_after_a_restart(audit_url: str, tmp_path: Path) -> None:
     for _ in range(3):
         audit = await AuditLog.open(audit_url, "router")

@@ -92,3 +92,13 @@ def test_so_many_requests_may_be_without_an_answer() -> None:
     assert it.asked("two", "hp0001", "3", 0.0) is Verdict.PASS
     it.answered("agg", "hp0001", "1")
     assert it.asked("agg", "hp0001", "3", 0.0) is Verdict.PASS
+
+
+def test_operations_paces_itself() -> None:
+    paced = Gate(LIMITS, Roster(), "ops.hub.example.org")
+    for number in range(1_000):
+        sender = f"ops.hub.example.org/sp{number % 3}" if number % 3 else "ops.hub.example.org"
+        assert paced.admit(iq(sender), 0.0) is Verdict.PASS
+    posing = iq("x@ops.hub.example.org/sp1")
+    verdicts = {paced.admit(posing, 0.0) for _ in range(100)}
+    assert verdicts == {Verdict.PASS, Verdict.RATE}

@@ -32,8 +32,8 @@ from hub.history.events import (
     Request,
     Take,
 )
-from hub.history.link import REQUEST_TIMEOUT
 from hub.registry.consents import Consent
+from hub.requests import REQUEST_TIMEOUT
 from iec61850_model.client.reports import Report
 from iec61850_model.server.associations import LEASE_SECONDS
 from iec61850_model.values import OptFlds

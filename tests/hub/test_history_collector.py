@@ -200,7 +200,7 @@ async def world(
     monkeypatch.setattr(hub.history.link, "ComponentLink", made.make_link)
     monkeypatch.setattr(hub.history.collector, "TICK", 0.05)
     monkeypatch.setattr("hub.history.collecting.FIRST_REST", 0.1)
-    monkeypatch.setattr("hub.history.link.REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr("hub.requests.REQUEST_TIMEOUT", 1.0)
     yield made
     if made.task is not None and not made.task.done():
         await made.kill()

@@ -605,3 +605,104 @@ def test_the_audit_names_the_abstract_service(pdu: Pdu, service: str) -> None:
     judged = judge(pdu, [grant(*ALL)], NOW)
     assert (judged.service, judged.allowed) == (service, True)
     assert judged.steers is service.startswith(("Set", "Create", "Delete"))
+
+
+# --- schedules -------------------------------------------------------------------------------------
+
+OWN = {1: 2}
+"""Slot 2 is ready for the grant."""
+
+
+def may_schedule(pdu: Pdu, holder: Grant | None = None, slots: dict[int, int] | None = None) -> bool:
+    held = holder or grant(Right.SCHEDULE)
+    return judge(pdu, [held], NOW, OWN if slots is None else slots).allowed
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *("EvuFSCH2$SP$NumEntr", "EvuFSCH2$SP$SchdIntv$setVal", "SgrFSCH2$SP$ValING001$setVal"),
+        *("Rl1FSCH2$SP$StrTm1", "PwrFSCH2$SP$SchdReuse$setVal"),
+    ],
+)
+def test_the_settings_of_ones_own_schedules_may_be_written(item: str) -> None:
+    assert may_schedule(write(f"SCH/{item}"))
+    assert may_schedule(read(f"SCH/{item}"))
+    for slots in ({}, {1: 1}, {1: 3}, {9: 2}):
+        assert not may_schedule(write(f"SCH/{item}"), slots=slots), "not ready, or another's"
+        assert not may_schedule(read(f"SCH/{item}"), slots=slots)
+    assert not may_schedule(write(f"SCH/{item}"), grant(*(ALL - {Right.SCHEDULE})))
+
+
+@pytest.mark.parametrize(
+    "name_",
+    [
+        *("SCH/EvuFSCH2$SP$SchdPrio", "SCH/EvuFSCH2$SP$SchdPrio$setVal", "SCH/EvuFSCH2$SP", "SCH/EvuFSCH2"),
+        *("SCH/EvuFSCH1$SP$NumEntr", "SCH/EvuFSCH12$SP$NumEntr", "SCH/EvuFSCH02$SP$NumEntr"),
+        *("SCH/EvuFSCC2$SP$Schd1", "SCH/FSCH2$SP$NumEntr", "SCH/LLN0$SP$NumEntr", "XSCH/EvuFSCH2$SP$NumEntr"),
+        *("SCH/EvuFSCH2$CF$NumEntr$minVal", "SCH/EvuFSCH2$ST$SchdSt", "SCH/EvuFSCH2$CO$Mod$Oper"),
+        *("SCH/EvuFSCH2$CO$EnaReq$ctlVal", "SCH/EvuFSCH2$CO$EnaReq", "SCH/EvuFSCH2$CO$EnaReq$x$Oper"),
+        "HP/EvuGGIO1$CO$SPCSO1$Oper",
+    ],
+)
+def test_nothing_else_is_changed_by_who_may_schedule(name_: str) -> None:
+    assert not may_schedule(write(name_, data=(command(),)))
+
+
+def test_one_pdu_that_touches_two_slots_is_refused_whole() -> None:
+    assert may_schedule(write("SCH/EvuFSCH2$SP$NumEntr", "SCH/SgrFSCH2$SP$NumEntr"))
+    assert not may_schedule(write("SCH/EvuFSCH2$SP$NumEntr", "SCH/EvuFSCH1$SP$NumEntr"))
+    assert not may_schedule(write("SCH/EvuFSCH2$SP$NumEntr", "SCH/EvuFSCH2$SP$SchdPrio"))
+
+
+@pytest.mark.parametrize("command_", ["EnaReq", "DsaReq"])
+@pytest.mark.parametrize("way", ["Oper", "SBOw", "Cancel"])
+def test_ones_own_schedules_are_enabled_and_disabled(command_: str, way: str) -> None:
+    asked = write(f"SCH/EvuFSCH2$CO${command_}${way}", data=(command(),))
+    assert may_schedule(asked)
+    assert not may_schedule(asked, slots={1: 1})
+    assert not may_schedule(asked, grant(Right.CONTROL, Right.SETTINGS, Right.READ))
+
+
+def test_who_may_schedule_sees_his_own_and_no_more() -> None:
+    assert may_schedule(read("SCH/EvuFSCH2$ST$SchdSt", "SCH/EvuFSCH2$SP$SchdPrio"))
+    assert may_schedule(read("SCH/EvuFSCH2$CO$EnaReq$SBO"))
+    assert may_schedule(request(GetVariableAccessAttributesRequest(name("SCH/EvuFSCH2"))))
+    assert not may_schedule(request(GetVariableAccessAttributesRequest(name("SCH/EvuFSCH3"))))
+    assert not may_schedule(read("MET/MMXU1$MX$TotW"))
+
+
+def start(at: float) -> Data:
+    """A start time: setTm alone, as it stands in the whole of StrTm beside setCal."""
+    return Data(
+        "structure", (Data("utc-time", Timestamp.from_unix(at)), Data("structure", (Data("integer", 0),)))
+    )
+
+
+def test_no_start_lies_after_the_end_of_the_grant() -> None:
+    ends = grant(Right.SCHEDULE, until=NOW + 100)
+    for item, make in (
+        ("StrTm1", start),
+        ("StrTm1$setTm", lambda at: Data("utc-time", Timestamp.from_unix(at))),
+    ):
+        assert may_schedule(write(f"SCH/EvuFSCH2$SP${item}", data=(make(NOW + 99),)), ends)
+        assert not may_schedule(write(f"SCH/EvuFSCH2$SP${item}", data=(make(NOW + 100),)), ends)
+        assert may_schedule(write(f"SCH/EvuFSCH2$SP${item}", data=(make(0.0),)), ends), "none is set"
+    both = write("SCH/EvuFSCH2$SP$NumEntr", "SCH/EvuFSCH2$SP$StrTm1", data=(VALUE, start(NOW + 101)))
+    assert not may_schedule(both, ends)
+    assert not may_schedule(write("SCH/EvuFSCH2$CO$EnaReq$Oper", data=(command(NOW + 100),)), ends)
+
+
+def test_a_scope_narrows_schedules_too() -> None:
+    narrow = grant(Right.SCHEDULE, scope=("SCH/EvuFSCH2.*",))
+    assert may_schedule(write("SCH/EvuFSCH2$SP$NumEntr"), narrow)
+    assert not may_schedule(write("SCH/SgrFSCH2$SP$NumEntr"), narrow)
+
+
+def test_each_grant_counts_with_its_own_slot_and_end() -> None:
+    """The slot of one grant and the later end of another are no right together."""
+    short = Grant(1, "agg", "hp0001", frozenset({Right.SCHEDULE}), until=NOW + 100)
+    long = Grant(2, "agg", "hp0001", frozenset({Right.SCHEDULE}), until=NOW + 900)
+    later = write("SCH/EvuFSCH1$SP$StrTm1", data=(start(NOW + 200),))
+    assert not judge(later, [short, long], NOW, {1: 1, 2: 2}).allowed
+    assert judge(later, [short, long], NOW, {1: 3, 2: 1}).allowed

@@ -9,7 +9,7 @@ import pytest
 
 from hub.addresses import Addresses
 from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, Effect, Emit, Keep, PresenceBoard
-from hub.roster import Changes, Grant, HeatPump, LinkState, Provider, Right, Roster
+from hub.roster import Changes, Grant, HeatPump, LinkState, Member, Provider, Right, Roster
 from hub.stanzas import Stanza
 
 NOW = 1_800_000_000.0
@@ -467,3 +467,52 @@ def test_a_provider_id_given_anew_is_another_provider(online: PresenceBoard) -> 
 def test_a_new_provider_is_greeted(online: PresenceBoard) -> None:
     effects = change(online, providers=(Provider("new", "me@new.example"),))
     assert said(effects) == [f"available: {HUB} -> me@new.example"]
+
+
+@pytest.mark.parametrize("resource", ["~withdrawn", "~ops", "~"])
+def test_no_session_of_a_provider_comes_or_goes_as_an_alias_of_operations(
+    board: PresenceBoard, resource: str
+) -> None:
+    """Else he could tell a box himself that he is withdrawn, or that operations is gone."""
+    for type_ in ("", "unavailable", "error"):
+        assert presence(board, f"{AGG}/{resource}", type_=type_) == []
+    assert board.sessions.get("agg", set()) == set()
+
+
+# --- groups ----------------------------------------------------------------------------------------
+
+
+def test_a_grant_on_a_group_shows_each_member_and_who_joins_and_hides_who_leaves(
+    board: PresenceBoard,
+) -> None:
+    for box in (BOX1, BOX2):
+        presence(board, box)
+    presence(board, DESK1)
+    assert said(change(board, members=(Member("north", "hp0001"),))) == [], "nobody holds a grant on it"
+    of_group = Grant(7, "agg", "", frozenset({Right.READ}), group="north")
+    assert said(change(board, grants=(of_group,))) == [], "hp0001 was granted before"
+    assert said(change(board, members=(Member("north", "hp0002"),))) == [f"available: {HP2} -> {DESK1}"]
+    assert said(change(board, removed_grants=(1,))) == [], "hp0001 is still granted through its group"
+    assert said(change(board, removed_members=(Member("north", "hp0001"),))) == [
+        f"unavailable: {ALIAS1} -> {BOX1}",
+        f"unavailable: {HP1} -> {DESK1}",
+    ]
+    assert said(change(board, removed_grants=(7,))) == [
+        f"unavailable: {ALIAS1} -> {BOX2}",
+        f"unavailable: {HP2} -> {DESK1}",
+    ]
+
+
+def test_a_grant_on_a_group_begins_and_ends_in_time_for_who_is_in_it_then(board: PresenceBoard) -> None:
+    for box in (BOX1, BOX2):
+        presence(board, box)
+    presence(board, DESK1)
+    read = frozenset({Right.READ})
+    change(board, grants=(Grant(7, "agg", "", read, (), NOW + 10, NOW + 20, "north"),))
+    change(board, members=(Member("north", "hp0001"), Member("north", "hp0002")))
+    assert said(board.tick(NOW + 9)) == []
+    assert said(board.tick(NOW + 10)) == [f"available: {HP2} -> {DESK1}"]
+    assert said(board.tick(NOW + 20)) == [
+        f"unavailable: {ALIAS1} -> {BOX2}",
+        f"unavailable: {HP2} -> {DESK1}",
+    ]

@@ -31,6 +31,7 @@ class Watched:
             provider_sessions=1,
             in_hand=4,
             paced=5,
+            spreading=0,
             loop_lag=0.25,
             counts=self.counts,
         )

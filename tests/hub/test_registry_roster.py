@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,19 +17,25 @@ from hub.registry import (
     NotFound,
     Registry,
     add_grant,
+    add_group,
     add_heat_pump,
+    add_members,
     add_provider,
     changes_since,
     current_revision,
     get_heat_pump,
     list_grants,
     list_heat_pumps,
+    remove_group,
     remove_heat_pump,
+    remove_members,
     remove_provider,
     revoke_grant,
     revoke_grants_between,
+    steering_ended,
+    steering_ready,
 )
-from hub.registry.models import HeatPumpRow
+from hub.registry.models import HeatPumpRow, SteeringRow
 from hub.registry.scope import MAX_PATTERNS, checked_scope
 from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
 
@@ -46,9 +54,7 @@ def sp(session: Session, id_: str = "agg", jid: str = "control@agg.example", nam
 
 
 def give(session: Session, **given: object) -> int:
-    new = NewGrant(
-        **{"provider": "agg", "heat_pump": "hp0001", "rights": [Right.READ], "giver": "op", **given}
-    )  # type: ignore[arg-type]
+    new = NewGrant(**{"provider": "agg", "on": "hp0001", "rights": [Right.READ], "giver": "op", **given})  # type: ignore[arg-type]
     return add_grant(session, new, now=NOW).key
 
 
@@ -195,7 +201,7 @@ async def test_revoking_by_pair_takes_all_of_the_pair_and_nothing_else(registry:
     await registry.run(hp, "hp0002", "box0002@boxes.example")
     await registry.run(sp)
     keys = {await registry.run(give), await registry.run(give, rights=[Right.CONTROL])}
-    other = await registry.run(give, heat_pump="hp0002")
+    other = await registry.run(give, on="hp0002")
     revoked = await registry.run(revoke_grants_between, "agg", "hp0001", now=NOW)
     assert {record.key for record in revoked} == keys
     assert [record.key for record in await registry.read(list_grants, now=NOW)] == [other]
@@ -244,8 +250,9 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
     """Random changes; a follower that looks now and then must hold exactly what the registry holds."""
     chance = random.Random(61850)
     follower = Roster()
-    most_known = most_granted = 0
-    for step in range(400):
+    most_known = most_granted = most_ready = most_leaving = 0
+    most_reached = 0
+    for step in range(600):
         await registry.run(_random_change, chance, step)
         if chance.random() < 0.3:
             follower.apply(await registry.read(changes_since, follower.revision))
@@ -253,17 +260,25 @@ async def test_a_router_that_follows_knows_what_one_that_starts_knows(registry: 
             fresh.apply(await registry.read(changes_since, 0))
             assert _content(follower) == _content(fresh)
             most_known = max(most_known, len(follower.heat_pumps))
+            most_reached = max(
+                most_reached, *(len(follower.reached(f"sp{n}", "group0", NOW)) for n in range(3))
+            )
             most_granted = max(most_granted, len(await registry.read(list_grants, now=NOW)))
+            most_ready = max(most_ready, sum(len(fresh.slots(one)) for one in fresh.heat_pumps))
+            most_leaving = max(most_leaving, len(fresh.leaving))
     assert most_known >= 3
+    assert most_reached > 1
     assert most_granted > 4
+    assert most_ready > 2
+    assert most_leaving >= 1
 
 
 def _random_change(session: Session, chance: random.Random, step: int) -> None:
     number = chance.randrange(4)
-    heat_pump, provider = f"hp{number}", f"sp{chance.randrange(3)}"
-    try:
-        match chance.randrange(8):
-            case 0 | 1:
+    heat_pump, provider, group = f"hp{number}", f"sp{chance.randrange(3)}", f"group{chance.randrange(2)}"
+    with suppress(Conflict, NotFound), session.begin_nested():  # not every random change is possible
+        match chance.randrange(16):
+            case 0 | 1 | 6:
                 hp(session, heat_pump, f"box{chance.randrange(4)}@boxes.example")
             case 2:
                 sp(session, provider, f"sp{chance.randrange(3)}@agg.example")
@@ -271,12 +286,34 @@ def _random_change(session: Session, chance: random.Random, step: int) -> None:
                 remove_heat_pump(session, heat_pump, now=NOW + step)
             case 4 if chance.random() < 0.4:
                 remove_provider(session, provider, now=NOW + step)
+            case 3 | 4 | 15:
+                steering_ended(session, _some(session, chance, "ending"))
+            case 7 | 14:
+                steering_ready(session, _some(session, chance, "pending"))
             case 5:
-                revoke_grants_between(session, provider, heat_pump, now=NOW)
+                on = chance.choice([heat_pump, f"@{group}"])
+                revoke_grants_between(session, provider, on, now=NOW)
+            case 8:
+                add_group(session, group, now=NOW + step)
+            case 9 | 13:
+                add_members(session, group, [heat_pump], now=NOW + step)
+            case 10 if chance.random() < 0.6:
+                remove_members(session, group, [heat_pump], now=NOW + step)
+            case 11 if chance.random() < 0.2:
+                remove_group(session, group, now=NOW + step)
+            case 12:
+                give(session, provider=provider, on=group, rights=[_right(chance)])
             case _:
-                give(session, provider=provider, heat_pump=heat_pump, rights=[chance.choice(list(Right))])
-    except (Conflict, NotFound):
-        pass  # not every random change is possible
+                give(session, provider=provider, on=heat_pump, rights=[_right(chance)])
+
+
+def _right(chance: random.Random) -> Right:
+    return Right.SCHEDULE if chance.random() < 0.5 else chance.choice(list(Right))
+
+
+def _some(session: Session, chance: random.Random, state: str) -> list[int]:
+    keys = session.scalars(select(SteeringRow.pk).where(SteeringRow.state == state))
+    return [key for key in keys if chance.random() < 0.5]
 
 
 def _content(roster: Roster) -> object:
@@ -291,6 +328,12 @@ def _content(roster: Roster) -> object:
             for provider in roster.providers
             for heat_pump in roster.heat_pumps
         },
+        {heat_pump: dict(roster.slots(heat_pump)) for heat_pump in roster.heat_pumps},
+        roster.leaving,
+        {box.box: roster.leaving_of_box(box.box) for box in roster.leaving.values()},
+        {provider: set(roster.heat_pumps_of(provider, NOW)) for provider in roster.providers},
+        {heat_pump: set(roster.providers_of(heat_pump, NOW)) for heat_pump in roster.heat_pumps},
+        {one: [roster.reached(one, f"group{n}", NOW) for n in range(2)] for one in roster.providers},
     )
 
 

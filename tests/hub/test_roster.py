@@ -9,12 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
+from hub.roster import MAX_REACHES, Changes, Grant, HeatPump, Member, Provider, Right, Roster
 
 NOW = 1_000.0
 READ = frozenset({Right.READ})
 HEAT_PUMPS = ("hp1", "hp2", "hp3")
 PROVIDERS = ("agg", "heat")
+GROUPS = ("north", "south")
 JIDS = ("a@x", "b@x", "c@x", "d@x")
 
 
@@ -120,6 +121,64 @@ def test_the_pairs_of_a_change_are_those_of_grants_that_come_and_go() -> None:
     assert made.pairs_of(coming) == {("heat", "hp2"), ("agg", "hp1")}
 
 
+def group_grant(
+    key: int = 1, valid_from: float = 0.0, until: float | None = None, group: str = "north"
+) -> Grant:
+    return Grant(key, "agg", "", READ, (), valid_from, until, group)
+
+
+IN_NORTH = Changes(
+    1,
+    (hp(), hp("hp2", "box2@boxes"), hp("hp3", "box3@boxes")),
+    (sp(), sp("heat", "h@x")),
+    (group_grant(), grant(2, "heat", "hp3")),
+    members=(Member("north", "hp1"), Member("north", "hp2")),
+)
+
+
+def test_a_group_grant_is_that_of_each_member_and_of_nobody_else() -> None:
+    made = roster(IN_NORTH)
+    assert made.grants("agg", "hp1", NOW) == made.grants("agg", "hp2", NOW) == (group_grant(),)
+    assert made.grants("agg", "hp3", NOW) == made.grants("heat", "hp1", NOW) == ()
+    assert made.grants("agg", "north", NOW) == (), "a group is no heat pump"
+    assert made.reached("agg", "north", NOW) == ("hp1", "hp2")
+    assert made.reached("heat", "north", NOW) == made.reached("agg", "hp1", NOW) == ()
+    assert made.reached("agg", "south", NOW) == ()
+
+
+def test_a_grant_on_one_member_reaches_that_one() -> None:
+    made = roster(IN_NORTH, Changes(2, members=(Member("north", "hp3"),)))
+    assert made.reached("heat", "north", NOW) == ("hp3",)
+    assert made.reached("agg", "north", NOW) == ("hp1", "hp2", "hp3")
+
+
+def test_whom_a_group_reaches_changes_with_time_alone() -> None:
+    made = roster(
+        IN_NORTH,
+        Changes(2, grants=(group_grant(1, until=NOW + 10), grant(5, "agg", "hp2", NOW + 5, NOW + 20))),
+    )
+    for at, reached in ((0, ("hp1", "hp2")), (9, ("hp1", "hp2")), (10, ("hp2",)), (19, ("hp2",)), (20, ())):
+        assert made.reached("agg", "north", NOW + at) == reached, at
+
+
+def test_who_asks_for_many_groups_does_not_fill_the_memory() -> None:
+    groups = [f"g{number}" for number in range(MAX_REACHES + 10)]
+    made = roster(IN_NORTH, Changes(2, members=tuple(Member(one, "hp3") for one in groups)))
+    for one in (*groups, *(f"none{number}" for number in range(1_000))):
+        made.reached("heat", one, NOW)
+    assert len(made._reaches) == MAX_REACHES
+
+
+def test_the_pairs_of_a_change_are_those_of_the_members_it_touches() -> None:
+    made = roster(IN_NORTH)
+    came = Changes(2, members=(Member("north", "hp3"),), removed_members=(Member("north", "hp1"),))
+    assert made.pairs_of(came) == {("agg", "hp3"), ("agg", "hp1")}
+    of_all = {("agg", "hp1"), ("agg", "hp2")}
+    assert made.pairs_of(Changes(2, removed_grants=(1,))) == of_all
+    both = Changes(2, grants=(group_grant(7, group="south"),), members=(Member("south", "hp3"),))
+    assert made.pairs_of(both) == {("agg", "hp3")}
+
+
 def test_what_is_removed_twice_or_was_never_there_does_no_harm() -> None:
     gone = Changes(2, removed_heat_pumps=("hp1", "hp7"), removed_providers=("x",), removed_grants=(1, 1, 44))
     made = roster(EVERYTHING, gone, gone)
@@ -134,6 +193,7 @@ class Registry:
     heat_pumps: dict[str, str] = field(default_factory=dict)
     providers: dict[str, str] = field(default_factory=dict)
     grants: dict[int, Grant] = field(default_factory=dict)
+    members: set[Member] = field(default_factory=set)
 
     def changes(self, revision: int) -> Changes:
         return Changes(
@@ -141,7 +201,17 @@ class Registry:
             tuple(HeatPump(*one) for one in self.heat_pumps.items()),
             tuple(Provider(*one) for one in self.providers.items()),
             tuple(self.grants.values()),
+            members=tuple(self.members),
         )
+
+    def granted(self, provider: str, heat_pump: str) -> set[Grant]:
+        """The grants that count for a pair, by looking at all."""
+        return {
+            one
+            for one in self.grants.values()
+            if one.provider == provider
+            and (one.heat_pump == heat_pump or Member(one.group, heat_pump) in self.members)
+        }
 
 
 class Incremental(RuleBasedStateMachine):
@@ -154,6 +224,7 @@ class Incremental(RuleBasedStateMachine):
         self.changed: set[tuple[str, str]] = set()
         self.new_grants: set[int] = set()
         self.gone_grants: set[int] = set()
+        self.moved: set[Member] = set()
         self.next_key = 1
 
     def _free_jids(self) -> list[str]:
@@ -176,6 +247,27 @@ class Incremental(RuleBasedStateMachine):
             for key, one in list(self.registry.grants.items()):
                 if id_ in (one.heat_pump, one.provider):
                     self.revoke(key)
+            for member in [one for one in self.registry.members if one.heat_pump == id_]:
+                self.leave(*member)
+
+    @rule(group=st.sampled_from(GROUPS), heat_pump=st.sampled_from(HEAT_PUMPS))
+    def join(self, group: str, heat_pump: str) -> None:
+        if heat_pump in self.registry.heat_pumps:
+            self.registry.members.add(Member(group, heat_pump))
+            self.moved.add(Member(group, heat_pump))
+
+    @rule(group=st.sampled_from(GROUPS), heat_pump=st.sampled_from(HEAT_PUMPS))
+    def leave(self, group: str, heat_pump: str) -> None:
+        if Member(group, heat_pump) in self.registry.members:
+            self.registry.members.discard(Member(group, heat_pump))
+            self.moved.add(Member(group, heat_pump))
+
+    @rule(provider=st.sampled_from(PROVIDERS), group=st.sampled_from(GROUPS))
+    def give_on_group(self, provider: str, group: str) -> None:
+        if provider in self.registry.providers:
+            self.registry.grants[self.next_key] = Grant(self.next_key, provider, "", READ, group=group)
+            self.new_grants.add(self.next_key)
+            self.next_key += 1
 
     @rule(provider=st.sampled_from(PROVIDERS), heat_pump=st.sampled_from(HEAT_PUMPS))
     def give(self, provider: str, heat_pump: str) -> None:
@@ -204,13 +296,16 @@ class Incremental(RuleBasedStateMachine):
                 tuple(id_ for id_ in gone if id_ in HEAT_PUMPS),
                 tuple(id_ for id_ in gone if id_ in PROVIDERS),
                 tuple(self.gone_grants),
+                tuple(one for one in self.moved if one in registry.members),
+                tuple(self.moved),
             )
         )
+        self.moved.clear()
         self.changed.clear()
         self.new_grants.clear()
         self.gone_grants.clear()
 
-    @precondition(lambda self: not (self.changed or self.new_grants or self.gone_grants))
+    @precondition(lambda self: not (self.changed or self.new_grants or self.gone_grants or self.moved))
     @invariant()
     def same_as_read_anew(self) -> None:
         anew = roster(self.registry.changes(1))
@@ -223,9 +318,13 @@ class Incremental(RuleBasedStateMachine):
         for provider in PROVIDERS:
             assert set(taken.heat_pumps_of(provider, NOW)) == set(anew.heat_pumps_of(provider, NOW))
             for heat_pump in HEAT_PUMPS:
-                assert set(taken.grants(provider, heat_pump, NOW)) == set(
-                    anew.grants(provider, heat_pump, NOW)
-                )
+                granted = self.registry.granted(provider, heat_pump)
+                assert set(taken.grants(provider, heat_pump, NOW)) == granted
+                assert set(anew.grants(provider, heat_pump, NOW)) == granted
+            for group in GROUPS:
+                reached = {hp for hp in HEAT_PUMPS if Member(group, hp) in self.registry.members}
+                reached = {hp for hp in reached if self.registry.granted(provider, hp)}
+                assert taken.reached(provider, group, NOW) == tuple(sorted(reached))
         for heat_pump in HEAT_PUMPS:
             assert set(taken.providers_of(heat_pump, NOW)) == set(anew.providers_of(heat_pump, NOW))
 

@@ -10,7 +10,7 @@ import pytest
 
 from hub.addresses import Addresses
 from hub.audit.entry import AuditEntry, AuditKind
-from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster
+from hub.roster import Changes, Grant, HeatPump, Provider, Right, Roster, SlotChange
 from hub.router import Outcome, Routed, Router
 from hub.stanzas import Condition, Stanza, escape
 from iec61850_model.mms.xer import NS82
@@ -469,7 +469,7 @@ def test_what_is_no_answer_of_a_box_becomes_an_error(router: Router, inner: str)
         REPORT + '<delay xmlns="urn:xmpp:delay" from="boxes.example.org"/>',
         REPORT + REPORT,
         READ,
-        READ_ANSWER,
+        answer("<getNameList><listOfIdentifier/><moreFollows>false</moreFollows></getNameList>"),
         "",
     ],
 )
@@ -754,25 +754,32 @@ def test_a_last_appl_error_is_audited_with_its_object(router: Router) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rights", "scope", "device", "passes"),
+    ("rights", "scope", "object_", "passes"),
     [
-        ({Right.CONTROL}, (), "HP", True),
-        ({Right.CONTROL}, ("HP/EvuGGIO1.*",), "HP", True),
-        ({Right.CONTROL}, ("HP/RlyGGIO1.*",), "HP", False),
-        ({Right.READ, Right.SCHEDULE, Right.SETTINGS}, (), "HP", False),
-        ({Right.SCHEDULE}, (), "SCH", True),
-        ({Right.CONTROL, Right.READ}, (), "SCH", False),
+        ({Right.CONTROL}, (), "HP/EvuGGIO1$CO$SPCSO1", True),
+        ({Right.CONTROL}, ("HP/EvuGGIO1.*",), "HP/EvuGGIO1$CO$SPCSO1", True),
+        ({Right.CONTROL}, ("HP/RlyGGIO1.*",), "HP/EvuGGIO1$CO$SPCSO1", False),
+        ({Right.READ, Right.SCHEDULE, Right.SETTINGS}, (), "HP/EvuGGIO1$CO$SPCSO1", False),
+        ({Right.SCHEDULE}, (), "SCH/EvuFSCH2$CO$EnaReq", True),
+        ({Right.SCHEDULE}, (), "SCH/EvuFSCH1$CO$EnaReq", False),
+        ({Right.CONTROL, Right.READ}, (), "SCH/EvuFSCH2$CO$EnaReq", False),
     ],
 )
 def test_who_may_command_hears_how_it_ended_and_nobody_else(
-    router: Router, rights: set[Right], scope: tuple[str, ...], device: str, passes: bool
+    router: Router, rights: set[Right], scope: tuple[str, ...], object_: str, passes: bool
 ) -> None:
-    router.roster.apply(Changes(2, grants=(Grant(1, "agg", "hp0001", frozenset(rights), scope),)))
+    """Of schedules: who holds their slot."""
+    grant = Grant(1, "agg", "hp0001", frozenset(rights), scope)
+    router.roster.apply(Changes(2, grants=(grant,), slots=(SlotChange(1, "hp0001", 2),)))
+    device, _, item = object_.partition("/")
     error = LAST_APPL_ERROR.replace(">HP/", f">{device}/")
     texts = [
-        termination(device=device),
-        termination(timed=True, device=device),
-        stanza("message", "", BOX, ALIAS, error),
+        text.replace("EvuGGIO1$CO$SPCSO1", item)
+        for text in (
+            termination(device=device),
+            termination(timed=True, device=device),
+            stanza("message", "", BOX, ALIAS, error),
+        )
     ]
     for text in texts:
         routed = route(router, text)

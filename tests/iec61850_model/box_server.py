@@ -97,9 +97,9 @@ class Box:
         assert isinstance(effect, Reply) and effect.payload.association is not None
         return effect.payload.association
 
-    def read(self, *references: str) -> tuple[object, ...]:
+    def read(self, *references: str, peer: str = SP) -> tuple[object, ...]:
         """What a read of these variables results in, one by one."""
-        answer = self.service(ReadRequest(named(*references)))
+        answer = self.service(ReadRequest(named(*references)), peer=peer)
         assert isinstance(answer, ReadResponse)
         return answer.results
 

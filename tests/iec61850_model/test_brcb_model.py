@@ -193,6 +193,8 @@ class BufferedReporting(RuleBasedStateMachine):
         client = self.client
         self.user = Client(DESK.peer, f"1:{next(self.associations)}")
         client.on_its_way.clear()
+        # Not the last that ever arrived: it may have begun anew, and been disabled on its way.
+        left_at = client.resumed_at if client.is_first else client.position
         client.is_first = True
         last = self.history[client.last] if client.last >= 0 else None
         known = by == "EntryID" and last is not None and self.is_known(last)
@@ -201,7 +203,7 @@ class BufferedReporting(RuleBasedStateMachine):
         elif by == "zero":
             assert self.scene.write(NAME, self.user, EntryID=bytes(8)) == []
         if by == "nothing" or (last is None and by == "EntryID"):
-            client.resumed_at = {"restart": -1, "disabled": client.last, "cut": None}[self.left]
+            client.resumed_at = {"restart": -1, "disabled": left_at, "cut": None}[self.left]
         else:
             client.resumed_at = client.last if known else -1
         assert self.scene.write(NAME, self.user, RptEna=True) == []

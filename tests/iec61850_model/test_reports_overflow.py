@@ -23,6 +23,7 @@ from report_scene import (
 from iec61850_model.server.buffer import Entry, Member
 from iec61850_model.server.control import Client
 from iec61850_model.server.memory_buffer import MemoryBuffer
+from iec61850_model.server.reports.buffered import READ_AGAIN, REPLAY_ENTRIES
 from iec61850_model.values import OptFlds
 
 AGAIN = Client(DESK.peer, "1:2")
@@ -190,9 +191,14 @@ def test_entries_of_another_data_set_are_not_sent_after_a_restart() -> None:
 
 
 class FailingBuffer(MemoryBuffer):
-    """A disk that is full while ``full``."""
+    """A disk that is full while ``full``, and cannot be read while ``unreadable``."""
 
-    full = False
+    full = unreadable = False
+
+    def after(self, number: int, limit: int) -> list[Entry]:
+        if self.unreadable:
+            raise OSError("input/output error")
+        return super().after(number, limit)
 
     def append(self, time: float, members: Sequence[Member]) -> Entry:
         if self.full:
@@ -291,3 +297,32 @@ def test_what_buf_tm_could_not_add_is_lost_and_the_next_report_says_so() -> None
     scene.change(TotW=2.0)
     (second,) = scene.wait(2.0)
     assert (told(second), second.buf_ovfl) == ({"TotW": 2.0}, True)
+
+
+@pytest.mark.parametrize("since", ["the enabling", "the first portion"])
+def test_what_cannot_be_read_now_is_sent_later_and_never_skipped(since: str) -> None:
+    """An entry that comes meanwhile is known without the disk, and must not go before the others."""
+    scene, store = failing_scene()
+    backlog = [float(number) for number in range(2 * REPLAY_ENTRIES)]
+    changes(scene, *(number + 1 for number in backlog))
+    scene.write("brcb01", RptEna=True)
+    reports = scene.heard() if since == "the first portion" else []
+    store.unreadable = True
+    reports += scene.wait(READ_AGAIN + 1)
+    scene.change(TotW=1_000.0)
+    reports += scene.wait(3 * READ_AGAIN)
+    assert len(reports) == (REPLAY_ENTRIES if since == "the first portion" else 0)
+    store.unreadable = False
+    reports += scene.wait(READ_AGAIN + 1)
+    assert values(reports) == [*(number + 1 for number in backlog), 1_000.0]
+    assert [report.seq_num for report in reports] == list(range(len(backlog) + 1))
+    assert not any(report.buf_ovfl for report in reports)
+
+
+def test_an_entry_id_that_cannot_be_looked_up_now_is_answered_with_everything() -> None:
+    scene, store = failing_scene()
+    changes(scene, 1.0, 2.0)
+    store.unreadable = True
+    assert scene.enable("brcb01", EntryID=last_id(scene)) == []
+    store.unreadable = False
+    assert values(scene.wait(READ_AGAIN)) == [1.0, 2.0]

@@ -69,6 +69,25 @@ def test_who_switched_and_under_which_number_can_be_read(box: Box) -> None:
     )
 
 
+def test_who_switched_is_shown_to_him_alone(box: Box) -> None:
+    box.carried_out(box.operate(BLOCK, box.oper(ON)))
+    name, whole = f"{BLOCK}.origin.orIdent[ST]", f"{BLOCK}.origin[ST]"
+    mine, nobody = Data("octet-string", b"agg7"), Data("octet-string", b"")
+    assert box.read(name) == (mine,)
+    assert box.read(name, peer=OTHER) == (nobody,)
+    assert box.read(whole, peer=OTHER) == (structure(Data("integer", 3), nobody),)
+    assert box.read(name, peer="agg7@hub.example.org/sofa") == (mine,)
+    box.carried_out(box.operate(BLOCK, box.oper(OFF), peer=OTHER))
+    assert box.read(name) == (nobody,)
+
+
+def test_what_the_process_did_by_itself_has_no_commander(box: Box) -> None:
+    box.carried_out(box.operate(BLOCK, box.oper(ON)))
+    by_itself = {("origin", "orCat"): int(OrCat.PROCESS), ("origin", "orIdent"): b""}
+    box.tree.update(Reference.parse(BLOCK), False, GOOD, Timestamp.from_unix(NOON), mirrored=by_itself)
+    assert box.read(f"{BLOCK}.origin.orIdent[ST]") == (Data("octet-string", b""),)
+
+
 def test_a_set_point_shows_in_mx_val(box: Box) -> None:
     effects = box.operate(ROOM, box.oper(temperature(21.5)))
     assert switch_of(effects).value == 21.5

@@ -206,7 +206,7 @@ def test_variable_names_are_all_there_once_and_in_ascii_order(tree: Tree) -> Non
 def test_a_node_is_described_by_fc_in_the_order_of_the_standard(tree: Tree) -> None:
     node = tree.logical_node("HP", "RmFSPT1")
     assert node is not None
-    assert [name for name, _ in node.describe().components] == ["ST", "MX", "CF", "DC", "CO"]  # type: ignore[union-attr]  # a node is a structure
+    assert [name for name, _ in node.describe().components] == ["ST", "MX", "CF", "DC", "EX", "CO"]  # type: ignore[union-attr]  # a node is a structure
 
 
 def test_an_array_is_described_by_its_size_and_element(tree: Tree) -> None:

@@ -20,6 +20,7 @@ from iec61850_model.mms.pdu import (
     ObjectName,
     ObjectScope,
     Payload,
+    ReadRequest,
     ReadResponse,
     Reject,
     RejectReason,
@@ -167,11 +168,43 @@ async def test_a_message_that_was_stored_on_the_way_is_not_acted_on(wire: Wire) 
     assert messages == [BOX]
 
 
-async def test_a_request_by_message_is_answered_by_message(wire: Wire) -> None:
+READ = Payload(ConfirmedRequest(1, ReadRequest(VariableList((ObjectName("MMXU1$MX$TotW", "MET"),)))))
+VALUES = Payload(ConfirmedResponse(1, ReadResponse((Data("boolean", True),))))
+
+
+async def test_a_request_by_message_is_answered_by_message_with_its_id(wire: Wire) -> None:
+    channel(wire, on_request=lambda peer, payload, octets: (REPORT, VALUES))
+    wire.arrives("message", encode_payload(READ), from_=BOX, to=US, id="g&1")
+    told, answered = wire.sent
+    assert [one.tag for one in (told, answered)] == ["{jabber:client}message"] * 2
+    assert told.get("id") not in ("g&1", None), "what goes ahead is no answer"
+    assert (answered.get("id"), answered.get("to"), answered.get("type")) == ("g&1", BOX, "normal")
+
+
+async def test_a_request_by_message_without_id_is_answered_under_our_own(wire: Wire) -> None:
+    channel(wire, on_request=lambda peer, payload, octets: (VALUES,))
+    wire.arrives("message", encode_payload(READ), from_=BOX, to=US)
+    assert wire.last.get("id")
+
+
+async def test_what_is_not_for_many_is_not_served_by_message(wire: Wire) -> None:
     channel(wire, on_request=lambda peer, payload, octets: (ANSWER,))
+    wire.arrives("message", encode_payload(REQUEST), from_=BOX, to=US, id="g1")
+    (refused,) = wire.sent
+    assert (refused.tag, refused.get("type"), refused.get("id")) == ("{jabber:client}message", "error", "g1")
+    assert refused[0][0].tag == "{urn:ietf:params:xml:ns:xmpp-stanzas}bad-request"
     wire.arrives("message", encode_payload(REQUEST), from_=BOX, to=US)
+    assert len(wire.sent) == 1, "an error without an id would be no answer"
+
+
+async def test_a_request_by_message_that_fails_is_answered_by_an_error(wire: Wire) -> None:
+    def fails(peer: str, payload: object, octets: int) -> Iterable[Payload]:
+        raise RuntimeError("broken")
+
+    channel(wire, on_request=fails)
+    wire.arrives("message", encode_payload(READ), from_=BOX, to=US, id="g1")
     assert wire.last.tag == "{jabber:client}message"
-    assert wire.last.get("to") == BOX
+    assert wire.last[0][0].tag == "{urn:ietf:params:xml:ns:xmpp-stanzas}internal-server-error"
 
 
 async def test_a_reject_answers_the_iq_and_a_second_answer_does_not(wire: Wire) -> None:

@@ -35,6 +35,7 @@ def test_router_and_fanout_through_prosody(prosody_install: ProsodyInstall) -> N
         assert one["p50_ratio"] > 0
     fanout = bench("fanout", "--server", "prosody")
     assert fanout["fanout"]["prosody"]["operates"] == 4
+    assert fanout["fanout"]["prosody"]["group"]["hub_seconds"] > 0
     assert "4 operates" in shown(fanout)
 
 

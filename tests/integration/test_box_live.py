@@ -19,10 +19,13 @@ from iec61850_model.values import GOOD, OrCat, Validity
 from service_provider import ServiceProvider
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
-from support.scene import HUB, PROVIDER_JID, Program, Scene, box_jid
+from support.scene import FREE_RELAY, HUB, PROVIDER_JID, Program, Scene, box_jid
 
 NUMBER, HEAT_PUMP = 42, "hp0042"
 POWER, ENERGY, OUTDOOR = "MET/MMXU1.TotW", "MET/MMTR1.DmdWh", "MET/OutMMET1.EnvTmp"
+LOST_AFTER = 20
+"""Seconds of lost_hub: timeout."""
+HOLDER = "HP/EvuGGIO1.Hld1"
 EVU, EVU_SEEN = "HP/EvuGGIO1.SPCSO1", "HP/EvuGGIO1.Ind1"
 T = TypeVar("T")
 
@@ -62,7 +65,9 @@ class House:
             EVU_SEEN: "meter.evu_contact",
             OUTDOOR: "temperatures.outdoor",
         }
-        self.box = self.scene.start_box(NUMBER, drivers, points, {EVU: {"relay": "meter.evu"}})
+        outputs = {EVU: {"relay": "meter.evu"} | FREE_RELAY}
+        more = {"lost_hub": {"timeout": LOST_AFTER}}
+        self.box = self.scene.start_box(NUMBER, drivers, points, outputs, more=more)
         return self.box
 
     def logged(self, *events: str) -> int:
@@ -226,3 +231,23 @@ def test_a_killed_box_is_safe_when_it_is_back_and_sigterm_leaves_it_safe(house: 
     assert house.logged("box has stopped") == 1
     assert "Traceback" not in box.log
     assert house.scene.passwords[box_jid(NUMBER)] not in box.log
+
+
+def test_a_hub_that_dies_leaves_no_relay_on_and_is_found_again(house: House, box: Program) -> None:
+    """The XMPP server lives on and the box stays logged in: only the hub's silence tells."""
+    scene = house.scene
+    house.operate(True)
+    assert house.contact
+    told = scene.command("hpclient", "read", HEAT_PUMP, EVU, HOLDER)
+    assert "command until 20" in told.stdout
+    scene.programs["hub"].kill()
+    scene.wait_for("the fail-safe", lambda: not house.contact, box, timeout=60)
+    assert house.logged("the hub") == 1 and house.logged("link is down") == 0
+    assert "fail-safe until 20" in box.log
+    scene.start_hub()
+    scene.wait_for("the hub's heartbeat", lambda: house.logged("the hub") == 2, box, timeout=60)
+    house.wait_presence("online")
+    assert not house.contact, "what ended stays ended"
+    assert house.read(HOLDER).value == "nobody"
+    house.operate(True)
+    assert house.contact

@@ -144,7 +144,7 @@ def test_consent_withdrawn_and_given_again(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("server", ["prosody", "ejabberd"])
-def test_one_process_runs_router_and_collector(
+def test_one_process_runs_router_collector_and_operations(
     tmp_path: Path, server: Literal["prosody", "ejabberd"]
 ) -> None:
     try:
@@ -157,7 +157,7 @@ def test_one_process_runs_router_and_collector(
     try:
         scene.configure_hub(probe={"port": free_port()}, history={"interval": 1})
         hub = scene.start("hub", ["hphub", "run"], scene.hub_environment)
-        scene.wait_for("both links", lambda: hub.log.count("link to the XMPP server is up") == 2, hub)
+        scene.wait_for("all links", lambda: hub.log.count("link to the XMPP server is up") == 3, hub)
         scene.hphub("heatpump", "add", HEAT_PUMP, "--box", box_jid(NUMBER))
         scene.hphub("provider", "add", "agg", "--jid", "control@aggregator.example")
         scene.hphub(*CONSENT)

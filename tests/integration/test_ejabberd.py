@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -233,6 +235,29 @@ async def test_a_change_of_grants_is_in_force_in_both_routers_when_the_command_r
             assert {await ask(desk, number) for number in range(20)} == {"item-not-found"}
             await asyncio.to_thread(give, scene)
             assert {await ask(desk, number) for number in range(20)} == {"result"}
+
+
+async def test_whichever_router_gets_a_groups_message_does_it_and_the_answer_may_take_the_other(
+    scene: Scene, desk: RawParty
+) -> None:
+    async with box_there(scene) as box:
+        await until(lambda: seen(desk) == ["available"])
+        await asyncio.to_thread(operator, scene, "group", "add", "north")
+        await asyncio.to_thread(operator, scene, "group", "member", "add", "north", "hp0001")
+        for number in range(12):
+            desk.send(f'<message id="g{number}" to="north@{HUB}">{OPERATE}</message>')
+            asked = await box.next_with(f"g{number}")
+            assert asked.get("from") == f"agg@{HUB}/desk1"
+            box.send(f'<message id="g{number}" to="{asked.get("from")}">{DONE}</message>')
+            answer = await desk.next_with(f"g{number}")
+            assert (answer.get("from"), answer[0].tag) == (HP, f"{{{NS82}}}confirmed-ResponsePDU")
+    routers = {one["chain"] for one in await audited(scene) if one["kind"] in ("request", "result")}
+    assert routers == {"router", "second"}, "both had their share"
+
+
+async def audited(scene: Scene) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(await asyncio.to_thread(operator, scene, "audit", "--json"))
+    return listed
 
 
 async def test_presence_is_right_whichever_router_hears_it(scene: Scene, desk: RawParty) -> None:

@@ -20,8 +20,8 @@ from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
 from support.scene import HUB, PROVIDER_JID, Scene
 
-DAYS = int(os.environ.get("HISTORY_DAYS", "6"))
-"""Days the box was away: in the gate a fifth of the thirty that it is made for, which take two minutes."""
+DAYS = int(os.environ.get("HISTORY_DAYS", "3"))
+"""Days the box was away: in the gate a tenth of the thirty that it is made for, which take two minutes."""
 ENTRIES = DAYS * 86_400 // FIVE_MINUTES
 PATIENCE = 400.0
 """Seconds until all is stored, some four times what a box's pace takes; never the measure of anything."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,11 +16,11 @@ from click.testing import CliRunner
 from iec61850_model.client import ControlRefused, NoAnswer
 from iec61850_model.reference import Reference
 from iec61850_model.values import AddCause, ServiceError
-from service_provider import NotAllowed
+from service_provider import NotAllowed, ServiceProvider
 from service_provider.cli import main, scheduling
 from service_provider.cli.day_bars import bars, legend
 from service_provider.cli.scheduling import print_schedules
-from service_provider.cli.whom import for_each, heat_pumps
+from service_provider.cli.whom import for_each, heat_pumps, members
 from service_provider.schedules import ShownSchedule
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
@@ -169,6 +170,15 @@ def test_what_is_wrong_is_said_before_anything_is_sent(options: list[str], says:
     assert says in result.output
 
 
+def test_a_start_may_be_a_while_from_now() -> None:
+    before = datetime.now(UTC)
+    rest: dict[str, Any] = {"repeat": "once", "reuse": False, "zone": COPENHAGEN}
+    plan = scheduling._plan("+10min", 900.0, "1", None, **rest)
+    after = datetime.now(UTC)
+    assert before - timedelta(seconds=1) < plan.start - timedelta(minutes=10) <= after
+    assert (plan.start.tzinfo, plan.start.microsecond) == (COPENHAGEN, 0)
+
+
 def test_a_file_and_options_together_are_wrong(tmp_path: Path) -> None:
     file = tmp_path / "day.csv"
     file.write_text("2026-12-01T17:00,1\n2026-12-01T17:15,0\n", encoding="utf-8")
@@ -194,6 +204,17 @@ def test_heat_pumps_are_named_with_commas_each_once() -> None:
     assert heat_pumps("hp0001, hp0002,hp0001") == ["hp0001", "hp0002"]
     with pytest.raises(click.UsageError):
         heat_pumps(" , ")
+
+
+async def test_a_group_stands_for_its_heat_pumps_each_once() -> None:
+    class North:
+        async def group(self, name: str) -> Any:
+            assert name == "north"
+            return SimpleNamespace(members=("hp0001", "hp0003"))
+
+    assert await members(cast("ServiceProvider", North()), heat_pumps("hp0001,@north,hp0002")) == [
+        *("hp0001", "hp0003", "hp0002")
+    ]
 
 
 async def test_each_heat_pump_is_done_and_the_worst_decides_the_exit_code(

@@ -62,7 +62,8 @@ async def test_logs_are_listed_by_name(logs: Logs) -> None:
 
 
 async def test_every_log_control_block_is_found(logs: Logs) -> None:
-    (block,) = await logs.blocks("hp0001")
+    schedules, block = await logs.blocks("hp0001")
+    assert schedules.dat_set == "LD0/LLN0$dsSchd"
     assert (block.reference.without_fc, block.log_ena, block.status.empty) == (BLOCK, True, True)
     assert await logs.blocks("hp0001", "MET") == []
     shown = json.loads(json.dumps(log_text.block_as_dict("hp0001", block)))

@@ -74,15 +74,16 @@ def write_data(data: Data, out: list[str], depth: int = 0) -> None:
         for part in value:
             if not isinstance(part, Data):
                 raise UnencodableValue(f"a {tag} holds {part!r:.60} where Data is to stand")
+            kind, inner = part
+            if kind in _ENCODERS:
+                out.append(f"<Data><{kind}>{encoded(kind, inner)}</{kind}></Data>")
+                continue
             out.append("<Data>")
             write_data(part, out, depth + 1)
             out.append("</Data>")
         out.append(f"</{tag}>")
         return
-    try:
-        out.append(f"<{tag}>{_ENCODERS[tag](value)}</{tag}>")
-    except (KeyError, ValueError, OverflowError) as error:
-        raise UnencodableValue(f"{value!r:.60} is not a value of kind {tag}: {error}") from error
+    out.append(f"<{tag}>{encoded(tag, value)}</{tag}>")
 
 
 def encoded(tag: Tag, value: DataValue) -> str:

@@ -50,6 +50,11 @@ MAX_ERROR_CODE = 255
 """Largest code of an error class; those in use are below 20."""
 _ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
 _STRICT, _LENIENT = Reader(strict=True), Reader(strict=False)
+_INVOKE_ID = f"{{{NS82}}}invokeID"
+_REQUEST_HOLDER = f"{{{NS82}}}ConfirmedServiceRequest"
+_RESPONSE_HOLDER = f"{{{NS82}}}ConfirmedServiceResponse"
+_SHORT = 9
+"""Digits of a number that is an Unsigned32 whatever they are."""
 
 
 # --- encoding --------------------------------------------------------------------------------------
@@ -199,19 +204,44 @@ def _invoke_id(element: Element, reader: Reader) -> int:
     return reader.integer(element, 0, MAX_INVOKE_ID)
 
 
+def _usual_parts(element: Element, holder_tag: str) -> tuple[int, Element] | None:
+    """invokeID and the service of a confirmed PDU, if they are all there is and in this order; None if not.
+
+    For what is so nearly always a call for each element would cost as much as the service.
+    """
+    if len(element) != 2 or element.attrib or element.text:
+        return None
+    number, holder = element
+    if number.tag != _INVOKE_ID or len(number) or number.attrib or number.tail:
+        return None
+    if holder.tag != holder_tag or len(holder) != 1 or holder.attrib or holder.text or holder.tail:
+        return None
+    text, service = number.text or "", holder[0]
+    if service.tail or len(text) > _SHORT or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text), service
+
+
 def _read_confirmed_request(element: Element, reader: Reader) -> ConfirmedRequest:
-    fields = reader.needed(element, "invokeID", "ConfirmedServiceRequest")
-    invoke_id = _invoke_id(fields["invokeID"], reader)
+    usual = _usual_parts(element, _REQUEST_HOLDER)
+    if usual is not None:
+        invoke_id, service = usual
+    else:
+        fields = reader.needed(element, "invokeID", "ConfirmedServiceRequest")
+        invoke_id = _invoke_id(fields["invokeID"], reader)
     try:
-        return ConfirmedRequest(
-            invoke_id, read_request(reader.choice(fields["ConfirmedServiceRequest"])[1], reader)
-        )
+        if usual is None:
+            service = reader.choice(fields["ConfirmedServiceRequest"])[1]
+        return ConfirmedRequest(invoke_id, read_request(service, reader))
     except MalformedPdu as error:
         error.invoke_id = invoke_id
         raise
 
 
 def _read_confirmed_response(element: Element, reader: Reader) -> ConfirmedResponse:
+    usual = _usual_parts(element, _RESPONSE_HOLDER)
+    if usual is not None:
+        return ConfirmedResponse(usual[0], read_response(usual[1], reader))
     fields = reader.needed(element, "invokeID", "ConfirmedServiceResponse")
     service = read_response(reader.choice(fields["ConfirmedServiceResponse"])[1], reader)
     return ConfirmedResponse(_invoke_id(fields["invokeID"], reader), service)

@@ -187,10 +187,11 @@ class Reader:
 
 def arguments(fields: dict[str, Element], *names: str) -> list[Element]:
     """The fields of these names, all of which a service needs; raises MalformedPdu."""
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT)
-    return [fields[name] for name in names]
+    try:
+        return [fields[name] for name in names]
+    except KeyError:
+        missing = [name for name in names if name not in fields]
+        raise MalformedPdu(f"{', '.join(missing)} is missing", RejectReason.INVALID_ARGUMENT) from None
 
 
 def integer(text: str, low: int, high: int) -> int:

@@ -4,6 +4,7 @@ TimeActivatedOperate with their terminations (7-2 clause 20, 8-2 clause 20)."""
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from contextlib import AbstractContextManager
 
 from iec61850_model.mms.pdu import (
     AccessResult,
@@ -122,6 +123,10 @@ class Controls:
             case Service.CANCEL:
                 return self._cancel(client, command, state, moment)
 
+    def shown_to(self, client: Client) -> AbstractContextManager[None]:
+        """Within this the tree shows a client the orIdent of his own commands."""
+        return self._status.shown_to(client.bare)
+
     # --- what happens by itself ---------------------------------------------------------------------
 
     def switched(self, key: int, cause: AddCause | None, moment: Moment) -> Answer:
@@ -135,7 +140,8 @@ class Controls:
         state.execution = None
         command, told = execution.command, not execution.awaited
         if cause is None:
-            self._status.show(command, self._rules.quality(command.reference), moment)
+            quality = self._rules.quality(command.reference)
+            self._status.show(command, execution.client.bare, quality, moment)
             state.remembered[execution.identity] = Remembered(
                 moment.now, command, told=told, timed=execution.timed
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from iec61850_model.blocks import ReportConfig
 from iec61850_model.mms.pdu import DataAccessError
@@ -24,6 +25,8 @@ REPLAY_ENTRIES = 10
 REPLAY_INTERVAL = 0.1
 """Seconds between two such portions: 100 entries a second are 500 kB of 5-minute averages, and 30 days of
 them (8,640) take a minute and a half."""
+READ_AGAIN = 5.0
+"""Seconds until a buffer that cannot be read is tried again; what is in it is not skipped."""
 MAX_FRESH = 64
 """New entries kept in memory until the next ``tick``; more than these are read back from the buffer."""
 MAX_INTERROGATIONS = 256
@@ -64,6 +67,8 @@ class BufferedBlock(ReportBlock):
         self._behind = False
         """There may be entries to send that are in the buffer only; the next ones at ``_portion_at``."""
         self._portion_at = 0.0
+        self._pause = REPLAY_INTERVAL
+        """Seconds between the portion before and the one at ``_portion_at``."""
         self._fresh: list[Entry] = []
         self._interrogations: deque[int] = deque(maxlen=MAX_INTERROGATIONS)
         self._holes: deque[int] = deque(maxlen=MAX_HOLES)
@@ -134,7 +139,9 @@ class BufferedBlock(ReportBlock):
         newest = self._buffer.last
         self._cursor = 0
         if newest is not None and 0 < number <= newest.number:
-            found = self._buffer.after(number - 1, 1)
+            found: list[Entry] = []
+            with suppress(OSError):
+                found = self._buffer.after(number - 1, 1)
             if number == self._buffer.lost or (found and found[0].number == number):
                 self._cursor = number
         self._show("EntryID", entry_id)
@@ -234,11 +241,16 @@ class BufferedBlock(ReportBlock):
         if not self.enabled:
             return []
         if self._behind:
-            if not over(now, self._portion_at, REPLAY_INTERVAL):
+            if not over(now, self._portion_at, self._pause):
                 return []
-            entries = [
-                one for one in self._buffer.after(self._cursor, REPLAY_ENTRIES) if not self._is_open(one)
-            ]
+            self._pause = REPLAY_INTERVAL
+            try:
+                kept = self._buffer.after(self._cursor, REPLAY_ENTRIES)
+            except OSError:
+                self._pause = READ_AGAIN
+                self._portion_at = now + self._pause
+                return []
+            entries = [one for one in kept if not self._is_open(one)]
             self._behind, self._portion_at = bool(entries), now + REPLAY_INTERVAL
         else:
             entries, self._fresh = self._fresh, []

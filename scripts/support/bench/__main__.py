@@ -64,7 +64,7 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
     \b
     codec     encoding and strict decoding, beside plain ElementTree
     router    reads to a box and back, beside a relay that only changes addresses
-    fanout    10,000 operates to 10,000 heat pumps, beside the same relay
+    fanout    10,000 operates to 10,000 heat pumps, and one message to all, beside the same relay
     decision  the decision in a roster of 258,000 heat pumps, and a router's start with it
     box       updates of a box's model, and what hpbox takes of processor, memory and SD card
     collect   5-minute reports into SQLite and PostgreSQL, beside the same stanzas dropped

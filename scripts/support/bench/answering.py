@@ -1,4 +1,5 @@
 """The boxes' end: a component that answers every request at once, and every presence with its own.
+A request that came in a message is answered by one.
 
 ``python -m support.bench.answering PORT DOMAIN``; on standard input, each on a line, the component's secret
 and the XML of the answers to get and to set.
@@ -24,13 +25,19 @@ class Answerer:
     def take(self, data: bytes) -> None:
         """Answer what is complete."""
         out = []
-        for kind, attributes, _ in self._splitter.feed(data):
+        for kind, attributes, inner in self._splitter.feed(data):
             sender, to = attributes[b"from"], attributes[b"to"]
             type_ = attributes.get(b"type", b"")
             if kind == b"iq" and type_ in self._answers:
                 out.append(
                     b'<iq type="result" id="%b" from="%b" to="%b">%b</iq>'
                     % (attributes[b"id"], to, sender, self._answers[type_])
+                )
+            elif kind == b"message" and type_ in (b"", b"normal"):  # ejabberd leaves the usual one out
+                answer = self._answers[b"get" if b"<read" in inner else b"set"]
+                out.append(
+                    b'<message type="normal" id="%b" from="%b" to="%b">%b</message>'
+                    % (attributes[b"id"], to, sender, answer)
                 )
             elif kind == b"presence" and not type_:
                 out.append(b'<presence from="%b" to="%b"/>' % (to, sender))

@@ -173,6 +173,8 @@ async def _in_turn(
         "met": share >= AIM_SHARE and enough,
         "cores": cores,
         "floor_cores": middle(busy["floor"]),
+        "cpu_us": cores["collector"] / per_second * 1e6,
+        "floor_cpu_us": middle(busy["floor"])["floor"] / middle(rates["floor"])["per_second"] * 1e6,
         "bottleneck": bottleneck(cores),
     }
 

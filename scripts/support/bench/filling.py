@@ -10,7 +10,16 @@ from typing import Any
 from sqlalchemy import create_engine, insert, update
 from sqlalchemy.orm import DeclarativeBase
 
-from hub.registry.models import GrantRow, HeatPumpRow, NameKind, NameRow, ProviderRow, RevisionRow
+from hub.registry.models import (
+    GrantRow,
+    GroupMemberRow,
+    GroupRow,
+    HeatPumpRow,
+    NameKind,
+    NameRow,
+    ProviderRow,
+    RevisionRow,
+)
 from hub.registry.rights import stored_rights
 from hub.roster import Right
 
@@ -77,6 +86,23 @@ def fill(
             ),
         ),
     ]  # fmt: skip
+    _write(database, tables)
+
+
+def fill_group(database: Path, group: str, heat_pumps: int) -> None:
+    """Add a group of the first ``heat_pumps`` heat pumps to a registry that ``fill`` made."""
+    member = {"group_pk": 1, "added": 0.0, "removed_at": None, "revision": 1}
+    _write(
+        database,
+        [
+            (NameRow, iter([{"id": group, "kind": NameKind.GROUP.value}])),
+            (GroupRow, iter([{"pk": 1, "id": group, "note": "", "created": 0.0, "removed_at": None}])),
+            (GroupMemberRow, ({"heat_pump_pk": n + 1, **member} for n in range(heat_pumps))),
+        ],
+    )
+
+
+def _write(database: Path, tables: list[tuple[type[DeclarativeBase], Iterator[dict[str, Any]]]]) -> None:
     engine = create_engine(f"sqlite:///{database}")
     try:
         with engine.begin() as connection:

@@ -17,7 +17,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.values import EntryTime, Timestamp
+from iec61850_model.values import EntryTime, OrCat, Timestamp
 
 REPORTED = 20
 """Quantities of one report: what a box measures every 5 minutes (DESIGN section 6)."""
@@ -44,7 +44,7 @@ def read_response() -> Payload:
 
 def operate_request(now: float) -> Payload:
     """Operate of the EVU block, with origin, control number and time ``now`` (seconds since 1970 UTC)."""
-    origin = Data("structure", (Data("integer", 2), Data("octet-string", b"bench")))
+    origin = Data("structure", (Data("integer", OrCat.REMOTE_CONTROL), Data("octet-string", b"bench")))
     command = Data(
         "structure",
         (

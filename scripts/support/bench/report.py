@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+LEAST_SHARE = 0.005
+"""Of a core: who takes less is not named."""
+
 
 def shown(results: dict[str, Any]) -> str:
     """The results as lines of text."""
@@ -57,15 +60,22 @@ def _path(one: dict[str, float]) -> str:
 def _busy(one: dict[str, Any]) -> str:
     cores: dict[str, float] = one["cores"]
     in_order = sorted(cores.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {share:.2f}" for name, share in in_order) + " cores"
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in in_order if share >= LEAST_SHARE)
+    return (
+        f"{shares} cores; processor time of each {one['cpu_us']:.0f} us, floor {one['floor_cpu_us']:.0f} us"
+    )
 
 
 def _fanout(result: dict[str, Any]) -> list[str]:
-    return [
-        f"  {one['server']:18} {one['operates']} operates {one['hub_seconds']:6.2f} s, floor "
-        f"{one['floor_seconds']:6.2f} s, ratio {one['ratio']:.2f} ({_met(one)}); busiest: {_busy(one)}"
-        for one in result.values()
-    ]
+    lines = []
+    for one in result.values():
+        floor = f"floor {one['floor_seconds']:6.2f} s"
+        for what, measured in (("operates", one), ("by one message to their group", one["group"])):
+            lines.append(
+                f"  {one['server']:18} {one['operates']} {what} {measured['hub_seconds']:6.2f} s, {floor}, "
+                f"ratio {measured['ratio']:.2f} ({_met(measured)}); busiest: {_busy(measured)}"
+            )
+    return lines
 
 
 def _decision(result: dict[str, Any]) -> list[str]:

@@ -89,6 +89,8 @@ def _compared(
         "met": p50 <= AIM_P50 and throughput >= AIM_THROUGHPUT,
         "cores": cores,
         "floor_cores": middle(busy[FLOOR]),
+        "cpu_us": cores["hub"] / hub["per_second"] * 1e6,
+        "floor_cpu_us": middle(busy[FLOOR])["floor"] / floor["per_second"] * 1e6,
         "bottleneck": bottleneck(cores),
     }
 

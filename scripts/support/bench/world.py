@@ -20,7 +20,7 @@ from hub.registry.models import PresenceRow
 from hub.roster import LinkState
 from iec61850_model.mms import xer
 from support.bench import messages
-from support.bench.filling import fill
+from support.bench.filling import fill, fill_group
 from support.ejabberd import EjabberdServer, find_ejabberd
 from support.pki import write_private
 from support.processes import die_with_parent
@@ -35,6 +35,8 @@ BOXES = "boxes.example.org"
 PROVIDERS = "aggregator.example"
 PROVIDER = f"control@{PROVIDERS}"
 ALIAS = "sp000"
+GROUP = "all"
+"""A group of all heat pumps."""
 
 LIMITS = ("provider_rate", "provider_burst", "provider_outstanding", "box_rate", "box_burst")
 """What hub.yaml allows one sender; counted still, but never reached here."""
@@ -141,6 +143,7 @@ def hub_folder(folder: Path, secrets_of: dict[str, str], port: int, heat_pumps: 
         providers=1,
         grants=heat_pumps,
     )
+    fill_group(folder / "registry.db", GROUP, heat_pumps)
     return path
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "registry_0006"
-down_revision = "registry_0003"
+down_revision = "registry_0005"
 
 
 def upgrade() -> None:
