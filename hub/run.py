@@ -200,8 +200,9 @@ class RouterProcess:
             await asyncio.sleep(POLL)
             try:
                 changed = await self._look()
-                if changed or time.time() - self._beat >= HEARTBEAT:
+                if changed:
                     await self._traffic.settle()
+                if changed or time.time() - self._beat >= HEARTBEAT:
                     beat = time.time()
                     name, revision = self._config.router_name, self._roster.revision
                     await self._registry.run(acknowledge, name, revision, beat)
