@@ -221,8 +221,9 @@ class Programs:
             process.wait()
 
     def log_end(self, name: str) -> str:
-        """The last it said."""
-        return self._log(name).read_text()[-3000:]
+        """The last it said, of a program that logs as JSON without what is usual."""
+        lines = self._log(name).read_text().splitlines()
+        return "\n".join(line for line in lines if '"level": "info"' not in line)[-3000:]
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
