@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import start_http_server
@@ -44,6 +45,9 @@ from iec61850_model.mms.pdu import Payload
 from iec61850_model.reference import Reference
 from iec61850_model.scl import Model, SclError, read_model
 from iec61850_model.server import Server
+
+if TYPE_CHECKING:
+    from device_agent.enrolment.renewal import Renewal
 
 log = structlog.get_logger()
 
@@ -108,6 +112,7 @@ class Agent:
             self._serving.withdrawn,
             self._serving.link_lost,
         )
+        self._renewal = self._make_renewal()
         hub = HubWatch(config.lost_hub.timeout, config.lost_hub.fail_safe, monotonic())
         local = LocalSwitch(self.tree, KEY in wired)
         self._obeying = Obeying(self._switching, hub, local, limiting, self._link.ask_hub)
@@ -140,6 +145,8 @@ class Agent:
                 self._switching.watch(tasks)
                 tasks.create_task(self._serve())
                 tasks.create_task(self._serving.tick())
+                if self._renewal is not None:
+                    tasks.create_task(self._renewal.run())
                 tasks.create_task(self._obey())
                 tasks.create_task(self._say_alive())
         finally:
@@ -218,6 +225,8 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SAMPLES):
                 await self._measuring.first()
+        if self._renewal is not None:
+            await self._renewal.before_login()
         self._link.start()
         while True:
             failing = self._measuring.failing | self._switching.faults()
@@ -232,6 +241,14 @@ class Agent:
                 moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning
             )
             await asyncio.sleep(HOUSEKEEPING)
+
+    def _make_renewal(self) -> Renewal | None:
+        if self._config.identity_file is None:
+            return None
+        # A box with a password needs none of the megabytes that cryptography takes.
+        from device_agent.enrolment.renewal import Renewal  # noqa: PLC0415
+
+        return Renewal(self._config, self._link.connection)
 
     async def _obey(self) -> None:
         while True:

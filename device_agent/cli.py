@@ -16,6 +16,7 @@ import structlog
 from device_agent import agent, make_safe
 from device_agent.config import BoxConfig, ConfigError, read_yaml
 from device_agent.drivers.base import DriverError
+from device_agent.enrolment.command import enrol_command
 from iec61850_model.check import Finding, NotReadable, Severity, check_model
 from iec61850_model.scl import MAX_SCL_OCTETS
 
@@ -37,10 +38,12 @@ CONFIG = click.option(
 def main() -> None:
     """The box beside a heat pump: measures, switches, and serves IEC 61850 over XMPP.
 
-    Copy config/box.yaml of the source, whose comments explain every key, and say in it what is wired to this
-    box and which account it has. Then:
+    With a one-time code of the hub's operator this machine becomes a box and gets its first box.yaml; or copy
+    config/box.yaml of the source, whose comments explain every key. Say in it what is wired to this box.
+    Then:
 
     \b
+      hpbox enrol CODE                  become the box that a code is for
       hpbox check --config box.yaml     look for mistakes, touch nothing
       hpbox run --config box.yaml       run until Ctrl-C or SIGTERM
       hpbox safe --config box.yaml      bring all relays to their safe states
@@ -179,6 +182,9 @@ def _plain(text: str) -> str:
 
 def _counted(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+main.add_command(enrol_command)
 
 
 def _load(path: Path) -> BoxConfig:

@@ -121,7 +121,8 @@ class BoxConfig(_Section):
     """The whole of box.yaml. Paths are relative to the file."""
 
     jid: Annotated[str, AfterValidator(_box_jid)]
-    password_file: Path
+    password_file: Path | None = None
+    identity_file: Path | None = None
     hub: Domain
     collector: Domain | None = None
     model: Path
@@ -143,6 +144,14 @@ class BoxConfig(_Section):
     der: DerConfig | None = None
     buffer: BufferConfig = BufferConfig()
 
+    @model_validator(mode="after")
+    def _one_way_in(self) -> BoxConfig:
+        if (self.password_file is None) == (self.identity_file is None):
+            raise ValueError(
+                "give either password_file or identity_file (which `hpbox enrol` makes): how the box logs in"
+            )
+        return self
+
     @classmethod
     def load(cls, path: Path) -> BoxConfig:
         """Read ``path``; raises ConfigError that names the file and every wrong key."""
@@ -155,7 +164,10 @@ class BoxConfig(_Section):
 
     def _resolved(self, path: Path) -> BoxConfig:
         folder = path.absolute().parent
-        names = ("password_file", "model", "ca_file", "settings_file", "schedules_file", "limits_file")
+        names = (
+            *("password_file", "identity_file", "model", "ca_file"),
+            *("settings_file", "schedules_file", "limits_file"),
+        )
         given = {name: getattr(self, name) for name in names}
         update: dict[str, Any] = {name: folder / file for name, file in given.items() if file}
         update["buffer"] = self.buffer.model_copy(update={"file": folder / self.buffer.file})
@@ -195,9 +207,12 @@ class BoxConfig(_Section):
                 ssl.create_default_context(cafile=self.ca_file)
             except (OSError, ssl.SSLError) as error:
                 raise ConfigError(f"ca_file: {self.ca_file} is no PEM file with CAs: {error}") from None
+        if self.identity_file is not None:
+            _check_identity(self.identity_file)
         return ConnectionSettings(
             jid=self.jid,
-            password=_password(self.password_file),
+            password=_password(self.password_file) if self.password_file else "",
+            identity_file=self.identity_file,
             host=self.server.host if self.server else None,
             port=self.server.port if self.server else None,
             ca_file=self.ca_file,
@@ -252,6 +267,20 @@ def _complaint(error: ErrorDetails) -> str:
 
 _OUTPUT_TAG = 2
 """In outputs, <data object>, <tag>, .. pydantic puts the tag of the kind, which is no key of the file."""
+
+
+def _check_identity(path: Path) -> None:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        ssl.create_default_context().load_cert_chain(path)
+    except FileNotFoundError:
+        raise ConfigError(f"identity_file: {path} is not there: `hpbox enrol` makes it") from None
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"identity_file: {path} must hold a private key and its certificate (PEM): {error}"
+        ) from None
+    if mode & 0o077:
+        raise ConfigError(f"identity_file: {path} can be read by others: chmod 600 {path}")
 
 
 def _password(path: Path) -> str:

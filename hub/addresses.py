@@ -17,6 +17,10 @@ WITHDRAWN_RESOURCE = "~withdrawn"
 not come: his grant has ended. (``unsubscribed`` would say so too, but no server delivers it unasked.)"""
 
 
+NOBODY = "@shut-out.invalid"
+"""How the account ends that stands for a box that is shut out: this domain can never be (RFC 6761, 6.4)."""
+
+
 class Jid(NamedTuple):
     """A JID in its parts, as the XMPP server has already normalised it."""
 

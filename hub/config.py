@@ -92,6 +92,7 @@ def _router_name(name: str) -> str:
 RouterName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$"), AfterValidator(_router_name)]
 DomainName = Annotated[str, AfterValidator(_domain)]
 FilePath = Annotated[Path, AfterValidator(_absolute_path)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 
@@ -112,6 +113,7 @@ class SecretsSection(_Section):
 
     router: FilePath = Path("secrets/router")
     history: FilePath = Path("secrets/history")
+    enrolment: FilePath = Path("secrets/enrolment")
     operations: FilePath = Path("secrets/operations")
 
 
@@ -137,6 +139,28 @@ class HistorySection(_Section):
     )
     pace: int = Field(default=100, ge=1, le=MAX_COLLECT_PACE, description="boxes set up a second")
     interval: int = Field(default=300, ge=1, le=3600, description="seconds that one sample stands for")
+
+
+class EnrolmentSection(_Section):
+    """How boxes get certificates, component ``enrol.<domain>``; docs/enrolment.md."""
+
+    box_domain: DomainName | None = Field(default=None, description="where boxes log in; None: none enrols")
+    host: HostName | None = Field(default=None, description="of the boxes' server; None: DNS says")
+    port: int = Field(default=5222, ge=1, le=65535)
+    server_ca: FilePath | None = Field(
+        default=None, description="PEM, the authorities of the server's certificate; None: public ones"
+    )
+    ca_certificate: FilePath = Path("ca/ca.crt")
+    ca_key: FilePath = Path("ca/ca.key")
+    ca_passphrase_file: FilePath | None = None
+    certificate_days: int = Field(default=30, ge=1, le=398)
+    revoked_file: FilePath = Path("revoked")
+    close_session: tuple[str, ...] = Field(
+        default=(), description="a command that closes the session of {jid} on the server"
+    )
+    component_port: int | None = Field(
+        default=None, ge=1, le=65535, description="where the server takes it; None: as xmpp.component_port"
+    )
 
 
 class OperationsSection(_Section):
@@ -184,6 +208,7 @@ class HubConfig(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
+    enrolment: EnrolmentSection = Field(default_factory=EnrolmentSection)
     operations: OperationsSection = OperationsSection()
     limits: LimitsSection = LimitsSection()
     probe: ProbeSection = ProbeSection()
@@ -209,6 +234,7 @@ class HubConfig(_Section):
         with_sections = {
             "secrets": {},
             "databases": {},
+            "enrolment": {},
             **data,
         }  # their defaults too are paths beside hub.yaml
         try:
@@ -224,6 +250,10 @@ class HubConfig(_Section):
     def history_secret(self) -> str:
         """The secret of the component ``history_domain``. Raises ConfigError if others can read its file."""
         return read_secret(self.secrets.history)
+
+    def enrolment_secret(self) -> str:
+        """The secret of the component of enrolment. Raises ConfigError if others can read its file."""
+        return read_secret(self.secrets.enrolment)
 
     def operations_secret(self) -> str:
         """The secret of the component of operations. Raises ConfigError if others can read its file."""

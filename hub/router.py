@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hub.addresses import HEAT_PUMP_RESOURCE, Addresses, Jid, full
+from hub.addresses import HEAT_PUMP_RESOURCE, NOBODY, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import Judgement, judge, permitted
@@ -147,6 +147,8 @@ class Router:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
             return way.refuse(Condition.FORBIDDEN, judged, judged.reason)
+        if box.endswith(NOBODY):
+            return way.refuse(Condition.RECIPIENT_UNAVAILABLE, judged, "its box is shut out")
         xml = stanza(
             "iq",
             incoming.type,

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from hub import logs
 from hub.audit import OPERATIONS_CHAIN, AuditLog
 from hub.config import HubConfig
+from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
@@ -26,7 +27,7 @@ from hub.run import RouterProcess
 
 log = structlog.get_logger()
 
-ROUTER, COLLECTOR, OPERATIONS = "router", "collector", "ops"
+ROUTER, COLLECTOR, OPERATIONS, ENROLMENT = "router", "collector", "ops", "enrolment"
 
 
 class Part(Protocol):
@@ -63,6 +64,10 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             collector = CollectorProcess(config, registry)
             parts.append(collector)
             metrics.append(HistoryMetrics(collector.snapshot))
+        if ENROLMENT in wanted:
+            its_audit = await AuditLog.open(config.databases.audit, CHAIN)
+            opened.push_async_callback(its_audit.close)
+            parts.append(EnrolmentProcess(config, registry, its_audit))
         if OPERATIONS in wanted:
             own_audit = await AuditLog.open(config.databases.audit, OPERATIONS_CHAIN)
             opened.push_async_callback(own_audit.close)

@@ -22,6 +22,8 @@ pidfile = "@pid_file@"
 admin_socket = "@admin_socket@"
 -- Debian: /var/log/prosody/prosody.log. At level info no stanza is written; "debug" tells who sends to whom.
 log = { info = "@log_file@" }
+-- The folder with the hub's own modules, mod_*.lua beside this file. Copy it to /usr/local/lib/prosody/modules
+plugin_paths = { "@plugin_path@" }
 -- Files Prosody makes are for its own user only.
 umask = "077"
 -- false, always, on a real server. The scripts fill in true only if they are run by root themselves.
@@ -129,13 +131,33 @@ limits = {
 -- One line for each domain whose accounts live on this server, for example
 --     VirtualHost "boxes.example.org"
 --     VirtualHost "aggregator.example"
+--
+-- If boxes are to enrol with a one-time code and log in with a certificate (docs/enrolment.md), their domain is
+--     VirtualHost "boxes.example.org"
+--         authentication = "hub_boxes"                -- certificate of the hub or password
+--         modules_enabled = { "hub_revoked" }
+--         hub_revoked_file = "/var/lib/heat-pump-hub/revoked"     -- enrolment.revoked_file in hub.yaml
+--         ssl = {
+--             cafile = "/etc/prosody/hub-boxes/ca.crt";           -- enrolment.ca_certificate in hub.yaml
+--             capath = "/etc/prosody/hub-boxes";                  -- else every authority of the system counts too
+--             verify = { "peer" };
+--             verifyext = { lsec_continue = true, lsec_ignore_purpose = false };
+--         }
+-- and boxes that have no certificate yet come in as guests, who reach nothing but the enrolment address:
+--     VirtualHost "guest.hub.example.org"
+--         authentication = "anonymous"
+--         modules_enabled = { "hub_guests" }
+--         hub_guests_may_reach = "enrol.hub.example.org"
 @virtual_hosts@
 
--- The hub's three components, each with a secret of its own (`openssl rand -hex 32`), for example
+-- The hub's components, each with a secret of its own (`openssl rand -hex 32`), for example
 --     Component "hub.example.org"
 --         component_secret = "..."
 --     Component "ops.hub.example.org"
 --         component_secret = "..."
 --     Component "history.hub.example.org"
+--         component_secret = "..."
+-- and, if boxes enrol with a one-time code,
+--     Component "enrol.hub.example.org"
 --         component_secret = "..."
 @components@

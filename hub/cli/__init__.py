@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.audit import audit_commands
+from hub.cli.box import box_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
 from hub.cli.group import group_commands
@@ -32,6 +33,7 @@ def main() -> None:
       hphub heatpump add hp0001 --box box0001@boxes.example.org
       hphub provider add agg --jid control@aggregator.example
       hphub grant add agg hp0001 --right read --until 30d
+      hphub heatpump add hp0042 --enrol
       hphub heatpump list
       hphub history status
       hphub audit
@@ -42,6 +44,7 @@ for command in (
     init_command,
     run_command,
     heatpump_commands,
+    box_commands,
     group_commands,
     provider_commands,
     grant_commands,

@@ -19,6 +19,7 @@ from hub.cli.context import (
     read,
     yes_option,
 )
+from hub.cli.enrolment import enrol, new_code, require_box_domain, show_code, until_option
 from hub.cli.grant import grant_json, show_grants
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import local_time, utc_time
@@ -47,27 +48,63 @@ def heatpump_commands() -> None:
 
 @heatpump_commands.command("add")
 @click.argument("id_", metavar="ID")
-@click.option(
-    "--box", required=True, metavar="JID", help="The box's account, on any XMPP domain but the hub's."
-)
+@click.option("--box", metavar="JID", help="The box's account, on any XMPP domain but the hub's.")
 @click.option("--note", default="", help="A line for people, e.g. where it stands.")
+@click.option("--enrol", "with_code", is_flag=True, help="Make a one-time code for the box, too.")
+@until_option
+@json_option
 @config_option
-def add(id_: str, box: str, note: str) -> None:
+def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_json: bool) -> None:
     """Add a heat pump. Nobody may use it before `hphub grant add`.
+
+    With --enrol a one-time code is printed, as text and, on a terminal, as QR code: `hpbox enrol CODE` on the
+    box does the rest. The account can be left out then; it is ID at the hub's domain of boxes.
 
     \b
     Example:
       hphub heatpump add hp0001 --box box0001@boxes.example.org
+      hphub heatpump add hp0042 --enrol
     """
-    row = change(
-        add_heat_pump,
-        lambda row: _entry("heatpump add", row, f"box {row.box}"),
-        HeatPump(id_, box),
-        hub_domain=load_config().domain,
-        now=now(),
-        note=note,
-    )
-    click.echo(f"Heat pump {row.id} added, its box is {row.box}.")
+    config = load_config()
+    made = new_code(config, until) if with_code else None
+    if box is None:
+        if made is None:
+            raise click.UsageError("give the box's account, --box JID, or --enrol for a new one")
+        box = f"{id_}@{config.enrolment.box_domain}"
+    new = HeatPump(id_, box)
+
+    def apply(session: Session) -> HeatPumpRow:
+        row = add_heat_pump(session, new, hub_domain=config.domain, now=now(), note=note)
+        if made is not None:
+            require_box_domain(config, row.box)
+            made.keep(session, row.id)
+        return row
+
+    code = f", enrolment code {made.code.identity.hex()}" if made else ""
+    row = change(apply, lambda row: _entry("heatpump add", row, f"box {row.box}{code}"))
+    if not as_json:
+        click.echo(f"Heat pump {row.id} added, its box is {row.box}.")
+    if made is not None:
+        show_code(made, row.id, row.box, as_json=as_json)
+    elif as_json:
+        show_json(_json(row, None))
+
+
+@heatpump_commands.command("enrol")
+@click.argument("id_", metavar="ID")
+@until_option
+@json_option
+@config_option
+def enrol_(id_: str, until: float, as_json: bool) -> None:
+    """Make a one-time code for the box of a heat pump that is there: a new box, or one that was shut out.
+
+    Codes made before are void. When the code is used, certificates given before are, too.
+
+    \b
+    Example:
+      hphub heatpump enrol hp0042 --code-until 2d
+    """
+    enrol(load_config(), id_, until, as_json)
 
 
 @heatpump_commands.command("list")

@@ -17,6 +17,7 @@ from hub.addresses import Addresses
 from hub.audit import AUDIT_SCHEMA
 from hub.cli.context import CommandFailed
 from hub.config import CONFIG_NAME, HubConfig, read_secret
+from hub.enrolment.files import make_authority_files
 from hub.history import HISTORY_SCHEMA
 from hub.registry import REGISTRY_SCHEMA
 
@@ -41,6 +42,7 @@ secrets:
   # The component secrets, one line each, mode 0600; the XMPP server's configuration holds the same.
   router: secrets/router
   history: secrets/history
+  enrolment: secrets/enrolment
   operations: secrets/operations
 
 databases:
@@ -76,6 +78,28 @@ presence:
 history:
   # So many boxes a second are asked for their reports after a restart of the collector or the XMPP server.
   pace: 100
+
+# Boxes that enrol with a one-time code and log in with a certificate of this hub: docs/enrolment.md.
+enrolment:
+  # The XMPP domain where they log in. Without it no box enrols; accounts with passwords need nothing here.
+  #box_domain: boxes.example.org
+  # Where they reach that server, if DNS does not say it.
+  #host: xmpp.example.org
+  #port: 5222
+  # PEM file: the authority that the server's certificate is from. Without it a public one that boxes know.
+  #server_ca: server-ca.crt
+  # The authority that certifies boxes: without these lines ca/ca.crt and ca/ca.key, which `hphub init` makes.
+  # `hphub run --only enrolment` can run as a user of its own, who alone can read the key.
+  #ca_certificate: ca/ca.crt
+  #ca_key: ca/ca.key
+  # File with the key's passphrase in one line, mode 0600.
+  #ca_passphrase_file: ca/passphrase
+  # The serial numbers that the server must refuse (mod_hub_revoked); it must be able to read the file.
+  #revoked_file: /var/lib/heat-pump-hub/revoked
+  # What closes a session on the server, without a shell.
+  #close_session: [prosodyctl, shell, "c2s:close('{{jid}}')"]
+  # Days; boxes renew when two thirds are over.
+  certificate_days: 30
 
 # Operations, component ops.{plain_domain}, gives schedules their priorities and ends in the boxes what
 # belongs to grants that have ended.
@@ -151,15 +175,14 @@ def _make(path: Path, domain: str, host: str, port: int) -> HubConfig:
 
 def _make_secrets(config: HubConfig) -> bool:
     """Make the component secrets that are not there; returns whether there was one."""
-    missing = [
-        file
-        for file in (config.secrets.router, config.secrets.history, config.secrets.operations)
-        if not file.exists()
-    ]
+    held = config.secrets
+    files = (held.router, held.history, held.operations, held.enrolment)
+    missing = [file for file in files if not file.exists()]
     for file in missing:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         file.write_text(f"{secrets.token_hex(SECRET_OCTETS)}\n", encoding="ascii")
-    return bool(missing)
+    made = make_authority_files(config)
+    return bool(missing) or made
 
 
 async def _upgrade(config: HubConfig) -> bool:

@@ -7,8 +7,9 @@ import asyncio
 import click
 
 from hub.cli.context import config_option, load_config
+from hub.config import HubConfig
 
-PARTS = ("router", "collector", "ops")
+PARTS = ("router", "collector", "ops", "enrolment")
 """The parts of the hub, each of which can run as a process of its own."""
 
 
@@ -20,7 +21,8 @@ def run_command(only: tuple[str, ...]) -> None:
 
     The router passes requests between providers and boxes, the collector keeps the 5-minute history, ops
     gives schedules their priorities and ends in the boxes what belongs to grants that have ended. There can
-    be several routers, but only one collector and one ops.
+    be several routers, but only one collector and one ops. The enrolment gives boxes their certificates; it
+    runs only if enrolment.box_domain is set, and can have a user of its own, who alone can read its key.
 
     \b
     Example:
@@ -29,4 +31,9 @@ def run_command(only: tuple[str, ...]) -> None:
     """
     from hub.start import run  # noqa: PLC0415  the XMPP stack would slow down every other command
 
-    asyncio.run(run(load_config(), only or PARTS))
+    config = load_config()
+    asyncio.run(run(config, only or _configured(config)))
+
+
+def _configured(config: HubConfig) -> tuple[str, ...]:
+    return tuple(part for part in PARTS if part != "enrolment" or config.enrolment.box_domain is not None)

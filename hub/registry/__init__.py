@@ -1,6 +1,21 @@
 """Heat pumps, groups, providers, grants, presence: plain functions over a Session, run by ``Registry``."""
 
 from hub.registry.changes import changes_since
+from hub.registry.enrolment import (
+    BoxRecord,
+    CertificateRecord,
+    CodeRecord,
+    add_certificate,
+    add_code,
+    count_wrong,
+    find_certificate,
+    find_code,
+    list_boxes,
+    revoke_certificates,
+    revoked_serials,
+    use_code,
+    withdraw_codes,
+)
 from hub.registry.errors import Conflict, InvalidInput, NotFound, RegistryError
 from hub.registry.grants import (
     GROUP_SIGN,
@@ -52,6 +67,7 @@ from hub.registry.routers import (
     set_listening,
     wait_until_taken,
 )
+from hub.registry.shut_out import account_of, let_in, shut_out
 from hub.registry.steering import SteeringRecord
 from hub.registry.steering_work import (
     OpenSteering,
@@ -70,6 +86,9 @@ __all__ = [
     "MAX_MEMBERS",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
+    "BoxRecord",
+    "CertificateRecord",
+    "CodeRecord",
     "Conflict",
     "GrantRecord",
     "GroupRecord",
@@ -89,7 +108,10 @@ __all__ = [
     "Shared",
     "SteeringRecord",
     "SteeringState",
+    "account_of",
     "acknowledge",
+    "add_certificate",
+    "add_code",
     "add_grant",
     "add_group",
     "add_heat_pump",
@@ -97,9 +119,12 @@ __all__ = [
     "add_provider",
     "anything_expired",
     "changes_since",
+    "count_wrong",
     "current_revision",
     "enter_router",
     "expire_steering",
+    "find_certificate",
+    "find_code",
     "forget_presence",
     "get_grant",
     "get_group",
@@ -109,6 +134,8 @@ __all__ = [
     "keep_presence",
     "known_heat_pumps",
     "leave_router",
+    "let_in",
+    "list_boxes",
     "list_grants",
     "list_groups",
     "list_heat_pumps",
@@ -124,10 +151,15 @@ __all__ = [
     "remove_heat_pump",
     "remove_members",
     "remove_provider",
+    "revoke_certificates",
     "revoke_grant",
     "revoke_grants_between",
+    "revoked_serials",
     "set_listening",
+    "shut_out",
     "steering_ended",
     "steering_ready",
+    "use_code",
     "wait_until_taken",
+    "withdraw_codes",
 ]

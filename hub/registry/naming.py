@@ -8,8 +8,8 @@ from slixmpp.jid import JID, InvalidJID
 
 from hub.registry.errors import InvalidInput
 
-RESERVED_IDS = frozenset({"ops", "history"})
-"""Names of the hub's own components (DESIGN section 3)."""
+RESERVED_IDS = frozenset({"enrol", "guest", "history", "ops"})
+"""Names of the hub's own components and domains (DESIGN section 3)."""
 MAX_ID = 63
 """Characters of an id: far below the 1023 octets of an XMPP localpart (RFC 7622, 3.3), and good to read."""
 MAX_TEXT = 500

@@ -160,7 +160,9 @@ class Connection:
     async def _opened(self) -> Stream:
         """A stream that is logged in; raises ConnectionFailed, and nothing else may end the attempts."""
         try:
-            stream = Stream(self.settings, tls_context(self.settings.ca_file), self._take)
+            stream = Stream(
+                self.settings, tls_context(self.settings.ca_file, self.settings.identity_file), self._take
+            )
             await stream.open(LOGIN_TIMEOUT)
         except ConnectionFailed:
             raise

@@ -23,11 +23,6 @@ from iec61850_model.xmpp.settings import ConnectionSettings
 
 log = logging.getLogger(__name__)
 
-SCRAM = frozenset(
-    f"SCRAM-SHA-{digest}{binding}" for digest in ("1", "256", "512") for binding in ("", "-PLUS")
-)
-"""The only SASL mechanisms used: none of them shows the password to the server (RFC 6120, 13.8 asks for
-SCRAM)."""
 CLOSING_TIMEOUT = 1.0
 """Seconds the server gets to close its side when we end the stream."""
 MAX_UNSENT = 1_048_576
@@ -39,9 +34,11 @@ COUNTER_MODULUS = 1 << 32
 """XEP-0198 counts modulo 2^32."""
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 or later with a verified certificate and host name; raises ConnectionFailed if the CA is
-    unusable."""
+def tls_context(ca_file: Path | None, identity_file: Path | None = None) -> ssl.SSLContext:
+    """TLS 1.2 or later with a verified certificate and host name, and ours from ``identity_file`` if given.
+
+    Raises ConnectionFailed if a file is unusable.
+    """
     try:
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except (OSError, ssl.SSLError) as error:
@@ -50,6 +47,14 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
             f"the CA file {ca_file} cannot be used ({error}): give a PEM file with CA certificates",
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if identity_file is not None:
+        try:
+            context.load_cert_chain(identity_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConnectionFailed(
+                FailureKind.AUTHENTICATION,
+                f"the certificate and key in {identity_file} cannot be used ({error})",
+            ) from error
     return context
 
 
@@ -66,7 +71,7 @@ class Stream(ClientXMPP):
         self._securing = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.plugin["feature_mechanisms"].use_mechs = set(SCRAM)
+        self.plugin["feature_mechanisms"].use_mechs = set(settings.mechanisms)
         self.enable_direct_tls = settings.host is None
         # The order counts: XEP-0198 must count a stanza before our filter takes it away.
         self.register_plugin("xep_0198", {"allow_resume": False})
@@ -204,8 +209,17 @@ class Stream(ClientXMPP):
             self.abort()
 
     def _login_refused(self, _event: Any) -> None:
+        settings = self._settings
         if self.plugin["feature_mechanisms"].attempted_mechs:
-            message = f"{self._where()} refuses the password of {JID(self._settings.jid).bare}"
+            what = "password" if settings.password else "certificate" if settings.identity_file else "guest"
+            message = f"{self._where()} refuses the {what} of {JID(settings.jid).bare}"
+        elif settings.guest:
+            message = f"{self._where()} takes no guests at {settings.jid}"
+        elif settings.identity_file is not None:
+            message = (
+                f"{self._where()} takes no login with our certificate: it does not know the authority it is"
+                " from, or the certificate has run out"
+            )
         else:
             message = f"{self._where()} offers no SCRAM login: another one would show it the password"
         self._fail(FailureKind.AUTHENTICATION, message)
@@ -220,9 +234,7 @@ class Stream(ClientXMPP):
             self._fail(FailureKind.TLS, f"{self._where()} offers no TLS")
         elif not self.sessionstarted:
             self._fail(FailureKind.REFUSED, f"{self._where()} started no session")
-        elif self.boundjid.bare != wanted.bare or (
-            wanted.resource and wanted.resource != self.boundjid.resource
-        ):
+        elif not self._bound_as(wanted):
             self._fail(
                 FailureKind.REFUSED,
                 f"{self._where()} bound {self.boundjid.full} where {wanted.full} was asked for",
@@ -232,6 +244,12 @@ class Stream(ClientXMPP):
             self.abort()
             return
         self.opened.set_result(None)
+
+    def _bound_as(self, wanted: JID) -> bool:
+        bound = self.boundjid
+        if self._settings.guest:
+            return bool(bound.domain == wanted.domain)
+        return bool(bound.bare == wanted.bare and wanted.resource in ("", bound.resource))
 
     def _ended(self, reason: Any) -> None:
         text = str(self._failure or reason or "the server closed the connection")

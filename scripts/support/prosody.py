@@ -19,7 +19,7 @@ from types import TracebackType
 from support.pki import CertificateAuthority, write_private
 from support.ports import LOOPBACK, ReservedPort
 from support.processes import die_with_parent, is_alive
-from support.prosody_config import ProsodySettings, render
+from support.prosody_config import EnrolmentSettings, ProsodySettings, render
 from support.prosody_install import ProsodyInstall, ProsodyUnavailableError, find_prosody
 
 __all__ = [
@@ -76,6 +76,7 @@ class ProsodyServer:
         *,
         install: ProsodyInstall | None = None,
         detached: bool = False,
+        enrolment: EnrolmentSettings | None = None,
     ) -> None:
         """Write configuration and certificates into `directory` and reserve the ports; nothing runs yet.
 
@@ -101,7 +102,7 @@ class ProsodyServer:
         self._ports = (ReservedPort(), ReservedPort())
         self.c2s_port, self.component_port = (port.number for port in self._ports)
         settings = ProsodySettings(
-            self.directory, domains, component_secrets, self.c2s_port, self.component_port
+            self.directory, domains, component_secrets, self.c2s_port, self.component_port, enrolment
         )
         authority = CertificateAuthority(self.directory)
         settings.certificates.mkdir(exist_ok=True)
@@ -204,6 +205,11 @@ class ProsodyServer:
             made = self._control("passwd", jid, password)
         if made.returncode != 0:
             raise ProsodyError(f"prosodyctl could not make the account {jid}: {made.stdout.strip()}")
+
+    def control_command(self, *arguments: str) -> list[str]:
+        """A command line that runs prosodyctl on this server, from any environment."""
+        environment = [f"{name}={value}" for name, value in self._install.environment.items()]
+        return ["env", *environment, *self._install.control, "--config", str(self._config), *arguments]
 
     def _control(self, command: str, jid: str, password: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

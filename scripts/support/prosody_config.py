@@ -18,6 +18,45 @@ _COMMENT = re.compile(r"^\s*--")
 
 
 @dataclass(frozen=True)
+class EnrolmentSettings:
+    """How boxes get in with certificates of the hub.
+
+    Attributes:
+        boxes: their domain; they may have passwords too.
+        guests: the domain of those who have no certificate yet, one of the server's domains too.
+        address: the component that guests reach.
+        ca_file: the authority whose certificates let boxes in.
+        revoked_file: where the hub writes the certificates that do so no longer.
+    """
+
+    boxes: str
+    guests: str
+    address: str
+    ca_file: Path
+    revoked_file: Path
+
+    def lines(self, domain: str) -> str:
+        """What stands below the VirtualHost line of a domain."""
+        if domain == self.guests:
+            return f"""
+    authentication = "anonymous"
+    modules_enabled = {{ "hub_guests" }}
+    hub_guests_may_reach = {lua_string(self.address)}"""
+        if domain == self.boxes:
+            return f"""
+    authentication = "hub_boxes"
+    modules_enabled = {{ "hub_revoked" }}
+    hub_revoked_file = {lua_string(str(self.revoked_file))}
+    ssl = {{
+        cafile = {lua_string(str(self.ca_file))};
+        capath = {lua_string(str(self.ca_file.parent))};
+        verify = {{ "peer" }};
+        verifyext = {{ lsec_continue = true, lsec_ignore_purpose = false }};
+    }}"""
+        return ""
+
+
+@dataclass(frozen=True)
 class ProsodySettings:
     """What differs from one Prosody to another.
 
@@ -25,6 +64,7 @@ class ProsodySettings:
         directory: everything the server writes goes here.
         domains: the domains that have accounts.
         component_secrets: the secret of each component domain (XEP-0114).
+        enrolment: if boxes can enrol.
     """
 
     directory: Path
@@ -32,6 +72,7 @@ class ProsodySettings:
     component_secrets: Mapping[str, str]
     client_port: int
     component_port: int
+    enrolment: EnrolmentSettings | None = None
 
     @property
     def certificates(self) -> Path:
@@ -55,6 +96,7 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
     Raises:
         KeyError: the template has a placeholder that this module does not know.
     """
+    enrolment = settings.enrolment
     values = {
         "data_path": lua_string(str(settings.directory / "data")),
         "pid_file": lua_string(str(settings.pid_file)),
@@ -65,7 +107,11 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
         "client_port": str(settings.client_port),
         "component_port": str(settings.component_port),
         "certificates": lua_string(str(settings.certificates)),
-        "virtual_hosts": "\n".join(f"VirtualHost {lua_string(domain)}" for domain in settings.domains),
+        "plugin_path": lua_string(str(template.parent)),
+        "virtual_hosts": "\n".join(
+            f"VirtualHost {lua_string(domain)}" + (enrolment.lines(domain) if enrolment else "")
+            for domain in settings.domains
+        ),
         "components": "\n".join(
             f"Component {lua_string(domain)}\n    component_secret = {lua_string(secret)}"
             for domain, secret in settings.component_secrets.items()

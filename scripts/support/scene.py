@@ -21,6 +21,7 @@ from support.pki import write_private
 from support.ports import LOOPBACK
 from support.processes import die_with_parent, is_alive
 from support.prosody import ProsodyInstall, ProsodyServer
+from support.prosody_config import EnrolmentSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "config" / "heatpump-box.icd"
@@ -28,6 +29,8 @@ PROGRAMS = Path(sys.executable).parent
 
 HUB = "hub.example.org"
 HISTORY = f"history.{HUB}"
+ENROLMENT = f"enrol.{HUB}"
+GUESTS = f"guest.{HUB}"
 OPERATIONS = f"ops.{HUB}"
 BOXES = "boxes.example.org"
 AGGREGATOR = "aggregator.example"
@@ -130,13 +133,14 @@ class Scene:
     """XMPP server, hub and boxes in one folder.
 
     ``install``: where the server's program is, else it is looked for. ``detached``: they outlive this process
-    (``stop_detached``); only Prosody can.
+    (``stop_detached``); only Prosody can. ``enrolment``: boxes can enrol by one-time codes; so too.
     """
 
     directory: Path
     install: ProsodyInstall | EjabberdInstall | None = None
     detached: bool = False
     server: Literal["prosody", "ejabberd"] = "prosody"
+    enrolment: bool = False
     programs: dict[str, Program] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     _xmpp_server: ProsodyServer | EjabberdServer | None = None
@@ -159,13 +163,14 @@ class Scene:
         """Make secrets, the provider's account and the hub's folder, and start the XMPP server."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
-        components = {name: secrets.token_hex(32) for name in (HUB, OPERATIONS, HISTORY)}
+        files = {"router": HUB, "history": HISTORY, "operations": OPERATIONS}
+        if self.enrolment:
+            files["enrolment"] = ENROLMENT
+        components = {name: secrets.token_hex(32) for name in files.values()}
         self._xmpp_server = server = self._make_server(components)
-        server.start()
-        self.register(PROVIDER_JID)
         secrets_folder = self.directory / "hub" / "secrets"
         secrets_folder.mkdir(parents=True, exist_ok=True)
-        for name, domain in (("router", HUB), ("history", HISTORY), ("operations", OPERATIONS)):
+        for name, domain in files.items():
             write_private(secrets_folder / name, f"{components[domain]}\n".encode())
         port = str(server.component_port)
         self.hphub("init", "--domain", HUB, "--dir", str(self.directory / "hub"), "--component-port", port)
@@ -175,6 +180,24 @@ class Scene:
                 history={"component_port": ports[HISTORY]}, operations={"component_port": ports[OPERATIONS]}
             )
 
+        if self.enrolment:
+            self._configure_enrolment()
+        server.start()
+        self.register(PROVIDER_JID)
+
+    def _configure_enrolment(self) -> None:
+        server = self.prosody
+        self.configure_hub(
+            enrolment={
+                "box_domain": BOXES,
+                "host": LOOPBACK,
+                "port": server.c2s_port,
+                "server_ca": str(server.ca_file),
+                "close_session": server.control_command("shell", "c2s:close('{jid}')"),
+            }
+        )
+        (self.directory / "hub" / "revoked").touch()
+
     def _make_server(self, components: Mapping[str, str]) -> ProsodyServer | EjabberdServer:
         folder, domains = self.directory / self.server, [BOXES, AGGREGATOR]
         if self.server == "ejabberd":
@@ -182,7 +205,16 @@ class Scene:
             assert not isinstance(self.install, ProsodyInstall), "this is where Prosody is"
             return EjabberdServer(folder, domains, components, install=self.install)
         assert not isinstance(self.install, EjabberdInstall), "this is where ejabberd is"
-        return ProsodyServer(folder, domains, components, install=self.install, detached=self.detached)
+        hub = self.directory / "hub"
+        enrolment = EnrolmentSettings(BOXES, GUESTS, ENROLMENT, hub / "ca" / "ca.crt", hub / "revoked")
+        return ProsodyServer(
+            folder,
+            [*domains, GUESTS] if self.enrolment else domains,
+            components,
+            install=self.install,
+            detached=self.detached,
+            enrolment=enrolment if self.enrolment else None,
+        )
 
     def register(self, jid: str) -> str:
         """Make an account; its password lies in ``passwords`` and a private file too."""
@@ -210,6 +242,10 @@ class Scene:
     def start_collector(self) -> Program:
         """Start the hub's collector, a process of its own, and wait for its link."""
         return self._start_part("collector", "collector")
+
+    def start_enrolment(self) -> Program:
+        """Start what gives boxes their certificates, a process of its own, and wait for its link."""
+        return self._start_part("enrolment", "enrolment")
 
     def start_operations(self) -> Program:
         """Start the hub's operations, a process of its own, and wait for its link."""

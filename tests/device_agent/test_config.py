@@ -19,7 +19,9 @@ from device_agent.output_config import (
     SetPointOutput,
     SgReadyOutput,
 )
+from iec61850_model.enrolment.keys import key_as_pem, new_key
 from iec61850_model.xmpp import MOBILE, WIRED
+from support.pki import CertificateAuthority
 
 MINIMAL: dict[str, Any] = {
     "jid": "box1@boxes.example.org",
@@ -182,8 +184,36 @@ def test_each_missing_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "box.yaml"
     path.write_text("jid: box1@boxes.example.org\n")
     message = refusal(path)
-    for key in ("password_file", "hub", "model", "drivers", "points"):
+    for key in ("hub", "model", "drivers", "points"):
         assert f"{path}: {key}: is missing" in message
+
+
+def test_a_box_logs_in_by_password_or_certificate_and_not_by_both(tmp_path: Path) -> None:
+    said = "either password_file or identity_file"
+    assert said in refusal(written(tmp_path, password_file=None))
+    assert said in refusal(written(tmp_path, identity_file="identity.pem"))
+
+
+def test_the_identity_must_be_there_whole_and_private(tmp_path: Path) -> None:
+    config = BoxConfig.load(written(tmp_path, password_file=None, identity_file="identity.pem"))
+    identity = tmp_path / "identity.pem"
+    with pytest.raises(ConfigError, match="hpbox enrol"):
+        config.connection()
+    key = new_key()
+    authority = CertificateAuthority(tmp_path)
+    server = authority.issue_server(tmp_path, "box", ["box.example"])
+    identity.write_bytes(server.key_file.read_bytes() + server.certificate_file.read_bytes())
+    identity.chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        config.connection()
+    identity.chmod(0o600)
+    settings = config.connection()
+    assert settings.identity_file == identity and not settings.guest
+    assert settings.mechanisms == {"EXTERNAL"}, "a password is not even tried"
+    for wrong in (key_as_pem(key), key_as_pem(key) + server.certificate_file.read_bytes(), b""):
+        identity.write_bytes(wrong)
+        with pytest.raises(ConfigError, match="private key and its certificate"):
+            config.connection()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Boxes get their certificates here: the authority, the one-time codes, the component that boxes ask."""

@@ -1,0 +1,271 @@
+"""From a one-time code to a box that is read, and out again: hub, box and provider on a real Prosody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
+from device_agent.enrolment.identity import Identity
+from hub.enrolment.authority import DAY, Authority
+from hub.registry import Registry, add_certificate
+from iec61850_model.enrolment.code import EnrolmentCode
+from iec61850_model.enrolment.keys import new_key
+from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, NotConnected, XmppError
+from iec61850_model.xmpp.guest import guest, only_believing
+from iec61850_model.xmpp.questions import Questions
+from support.ports import LOOPBACK
+from support.prosody import ProsodyInstall
+from support.scene import (
+    BOXES,
+    ENROLMENT,
+    GUESTS,
+    HISTORY,
+    HUB,
+    PROGRAMS,
+    PROVIDER_JID,
+    Program,
+    Scene,
+    simulated,
+    simulated_points,
+)
+
+HEAT_PUMP = "hp0042"
+BOX = f"{HEAT_PUMP}@{BOXES}"
+POWER = "MET/MMXU1.TotW"
+
+
+@pytest.fixture(scope="module")
+def scene(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    made = Scene(tmp_path_factory.mktemp("scene"), prosody_install, enrolment=True)
+    try:
+        made.start_server()
+        made.start_hub()
+        made.start_enrolment()
+        made.hphub("provider", "add", "agg", "--jid", PROVIDER_JID)
+        yield made
+    finally:
+        made.close()
+
+
+def hpbox(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(PROGRAMS / "hpbox"), *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, check=False)
+
+
+def new_code(scene: Scene, *arguments: str) -> str:
+    return str(json.loads(scene.hphub(*arguments, "--json"))["code"])
+
+
+def box_row(scene: Scene, heat_pump: str = HEAT_PUMP) -> dict[str, Any]:
+    listed = json.loads(scene.hphub("box", "list", "--json"))
+    return next(one for one in listed if one["id"] == heat_pump)
+
+
+def wire(folder: Path) -> None:
+    """What a person does after enrolling: say in box.yaml what there is."""
+    path = folder / "box.yaml"
+    values = yaml.safe_load(path.read_text())
+    assert (values["drivers"], values["points"], values["outputs"]) == ({}, {}, {}), "nothing is switched yet"
+    wired = {"drivers": simulated(), "points": simulated_points()}
+    path.write_text(yaml.safe_dump(values | wired))
+
+
+def start(scene: Scene, folder: Path, name: str) -> Program:
+    return scene.start(name, ["hpbox", "run", "--config", str(folder / "box.yaml")], {})
+
+
+def wait_presence(scene: Scene, state: str) -> None:
+    scene.wait_for(f"presence {state}", lambda: scene.presence_of(HEAT_PUMP) == state, timeout=60)
+
+
+def wait_logged(scene: Scene, program: Program, *events: str) -> None:
+    for event in events:
+        scene.wait_for(f"{event!r}", lambda: event in program.log, program, 60)  # noqa: B023  used at once
+
+
+def audited(scene: Scene) -> list[str]:
+    rows = json.loads(scene.hphub("audit", "--heatpump", HEAT_PUMP, "--json"))
+    return [f"{row['service']} {row['detail']}" for row in rows]
+
+
+def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_path: Path) -> None:
+    code = new_code(scene, "heatpump", "add", HEAT_PUMP, "--enrol")
+    scene.hphub("grant", "add", "agg", HEAT_PUMP, "--right", "read")
+    assert box_row(scene)["state"] == "code open"
+
+    folder = tmp_path / "box"
+    enrolled = hpbox("enrol", "-", "--dir", str(folder), stdin=f"{code[:40]}\n{code[40:].lower()}\n")
+    assert enrolled.returncode == 0, enrolled.stderr
+    assert BOX in enrolled.stdout
+    identity = folder / "identity.pem"
+    assert stat.S_IMODE(identity.stat().st_mode) == 0o600
+    assert {one.name for one in folder.iterdir()} == {
+        "box.yaml", "heatpump-box.icd", "identity.pem", "server-ca.pem",
+    }  # fmt: skip
+    written = yaml.safe_load((folder / "box.yaml").read_text())
+    assert (written["jid"], written["hub"], written["collector"]) == (BOX, HUB, HISTORY)
+    assert hpbox("check", "--config", str(folder / "box.yaml")).returncode == 0
+
+    again = hpbox("enrol", code, "--dir", str(tmp_path / "thief"))
+    assert again.returncode == 1 and "Ask the hub's operator" in again.stderr, "a code is for one box"
+    assert not (tmp_path / "thief" / "identity.pem").exists()
+
+    wire(folder)
+    box = start(scene, folder, "enrolled-box")
+    wait_presence(scene, "online")
+    read = scene.command("hpclient", "read", HEAT_PUMP, POWER)
+    assert read.returncode == 0 and "W" in read.stdout, read.stderr
+    certificate = Identity.read(identity).certificate
+    assert box_row(scene)["serial"] == f"{certificate.serial_number:X}"
+
+    revoked = scene.hphub("box", "revoke", HEAT_PUMP, "--yes")
+    assert "1 certificates revoked" in revoked and f"session on {BOXES} is closed" in revoked
+    assert f"{certificate.serial_number:X}" in (scene.directory / "hub" / "revoked").read_text()
+    refused = scene.command("hpclient", "read", HEAT_PUMP, POWER)
+    assert refused.returncode == 4, f"nobody answers for it: {refused.stdout}{refused.stderr}"
+    scene.wait_for("the end of its session", lambda: "link is down" in box.log, box)
+    scene.wait_for("the refusal", lambda: "refuses the certificate" in box.log, box)
+    wait_presence(scene, "offline")
+    box.stop()
+
+    fresh = new_code(scene, "heatpump", "enrol", HEAT_PUMP)
+    back = hpbox("enrol", fresh, "--dir", str(folder))
+    assert back.returncode == 0 and "left as it is" in back.stdout, back.stderr
+    box = start(scene, folder, "enrolled-again")
+    wait_presence(scene, "online")
+    assert scene.command("hpclient", "read", HEAT_PUMP, POWER).returncode == 0
+    box.stop()
+
+    told = audited(scene)
+    for event in ("box enrolled certificate", "box revoke 1 certificates revoked", "enrolment code code"):
+        assert any(event in one for one in told), told
+    scene.hphub("audit", "verify")
+    everything = "".join(one.read_text(errors="replace") for one in scene.directory.glob("*.log"))
+    assert code not in everything and fresh not in everything
+
+
+# --- what a box asks, and what others try ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def code(scene: Scene) -> EnrolmentCode:
+    return EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0043", "--enrol"))
+
+
+async def test_only_the_server_of_the_code_is_believed(code: EnrolmentCode) -> None:
+    for wrong in (bytes(31) + b"x", b""):
+        with pytest.raises((EnrolmentFailed, ConnectionFailed), match=r"fingerprint|does not prove to be"):
+            await enrol(replace(code, fingerprint=wrong), new_key())
+
+
+async def test_certificates_renew_over_the_boxs_own_link_and_as_guest(
+    scene: Scene, code: EnrolmentCode, tmp_path: Path
+) -> None:
+    key = new_key()
+    first, again = await enrol(code, key), await enrol(code, key)
+    assert again.identity.certificate == first.identity.certificate, "the answer may have been lost"
+    with pytest.raises(EnrolmentFailed, match="does not take it"):
+        await enrol(code, new_key())
+
+    file, jid = tmp_path / "identity.pem", first.jid
+    first.identity.write(file)
+    server = scene.prosody
+    settings = ConnectionSettings(
+        f"{jid}/IEC", host=LOOPBACK, port=server.c2s_port, ca_file=server.ca_file, identity_file=file
+    )
+    connection = Connection(settings)
+    questions = Questions(connection.send)
+    connection.stanza_handlers.append(questions.take)
+    await connection.start()
+    second = await renew(questions, HUB, first.identity, jid)
+    await connection.stop()
+    second.identity.write(file)
+    await connection.start()
+    assert connection.jid == f"{jid}/IEC"
+    await connection.stop()
+
+    visitor = guest_settings(HUB, LOOPBACK, server.c2s_port)
+    async with guest(visitor, only_believing(server.ca_file.read_text())) as asking:
+        third = await renew(asking, HUB, second.identity, jid)
+        with pytest.raises(EnrolmentFailed, match="does not take it"):
+            await renew(asking, HUB, replace(second.identity, key=new_key()), jid)
+    serials = {one.identity.certificate.serial_number for one in (first, second, third)}
+    assert len(serials) == 3
+    assert box_row(scene, "hp0043")["serial"] == f"{third.identity.certificate.serial_number:X}"
+
+
+async def test_a_guest_reaches_nothing_but_the_enrolment(scene: Scene) -> None:
+    server = scene.prosody
+    seen: list[Element] = []
+    provider = Connection(
+        ConnectionSettings(
+            PROVIDER_JID, scene.passwords[PROVIDER_JID], LOOPBACK, server.c2s_port, server.ca_file
+        )
+    )
+    provider.stanza_handlers.append(lambda element: bool(seen.append(element)))
+    await provider.start()
+    ping = '<ping xmlns="urn:xmpp:ping"/>'
+    visitor = guest_settings(HUB, LOOPBACK, server.c2s_port)
+    async with guest(visitor, only_believing(server.ca_file.read_text())) as asking:
+        for address in (HUB, HISTORY, BOXES, GUESTS, f"ops.{HUB}", provider.jid, f"hp0042@{HUB}/IEC"):
+            with pytest.raises(XmppError, match="service-unavailable"):
+                await asking.ask(address, "get", ping, 20.0)
+        with pytest.raises(XmppError, match=r"service-unavailable|bad-request"):
+            await asking.ask(ENROLMENT, "get", ping, 20.0)
+        for _ in range(3):  # that makes more than ten
+            with contextlib.suppress(XmppError):
+                await asking.ask(HUB, "get", ping, 20.0)
+        with pytest.raises(NotConnected):
+            await asking.ask(ENROLMENT, "get", ping, 20.0)
+    provider_questions = Questions(provider.send)
+    provider.stanza_handlers.insert(0, provider_questions.take)
+    with pytest.raises(XmppError, match="service-unavailable"):
+        await provider_questions.ask(ENROLMENT, "get", ping, 20.0)
+    await provider.stop()
+    assert not [one for one in seen if GUESTS in one.get("from", "")], "nothing of a guest's reached anybody"
+
+
+async def test_a_running_box_renews_in_time_and_even_too_late(scene: Scene, tmp_path: Path) -> None:
+    """Its certificate was given 25 and then 40 days ago: the hub's own record says so too."""
+    code = EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0044", "--enrol"))
+    folder = tmp_path / "box"
+    assert hpbox("enrol", code.text, "--dir", str(folder)).returncode == 0
+    wire(folder)
+    for days in (25, 40):
+        dated = await _dated(scene, "hp0044", days)
+        dated.write(folder / "identity.pem")
+        box = start(scene, folder, f"box-{days}")
+        await asyncio.to_thread(wait_logged, scene, box, "certificate renewed", "link is up")
+        now = Identity.read(folder / "identity.pem")
+        assert now.certificate.serial_number != dated.certificate.serial_number
+        assert now.ends > time.time() + 29 * DAY
+        box.stop()
+
+
+async def _dated(scene: Scene, heat_pump: str, days: float) -> Identity:
+    """The identity of a box that got it so many days ago."""
+    ca = scene.directory / "hub" / "ca"
+    authority = Authority.load((ca / "ca.key").read_bytes(), (ca / "ca.crt").read_bytes(), None, time.time())
+    key, at, serial = new_key(), time.time() - days * DAY, x509.random_serial_number()
+    certificate = authority.issue(key.public_key(), f"{heat_pump}@{BOXES}", serial, at, 30)
+    ends = certificate.not_valid_after_utc.timestamp()
+    registry = await Registry.open(f"sqlite+aiosqlite:///{scene.directory}/hub/registry.db")
+    der = certificate.public_bytes(Encoding.DER)
+    await registry.run(add_certificate, heat_pump, serial, der, now=at, ends=ends)
+    await registry.close()
+    return Identity(key, certificate)
