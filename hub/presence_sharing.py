@@ -102,7 +102,7 @@ class SharedPresence:
     async def leave(self) -> None:
         """Write what was heard last, and be no router any more; raises SQLAlchemyError."""
         await self._write(time.time())
-        await self._registry.run(_leave, self._router, time.time())
+        await self._registry.run_apart(_leave, self._router, time.time())  # after the last sign of life
 
     async def run(self) -> None:
         """Share until cancelled."""

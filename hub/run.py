@@ -200,11 +200,12 @@ class RouterProcess:
             await asyncio.sleep(POLL)
             try:
                 changed = await self._look()
-                if changed or time.time() - self._beat >= HEARTBEAT:
+                if changed:
                     await self._traffic.settle()
+                if changed or time.time() - self._beat >= HEARTBEAT:
                     beat = time.time()
                     name, revision = self._config.router_name, self._roster.revision
-                    await self._registry.run(acknowledge, name, revision, beat)
+                    await self._registry.run_apart(acknowledge, name, revision, beat)
                     self._beat = beat
                     self._go_on()
                 readable = True

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, aclosing
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from iec61850_model.client import Client, ClientError, ForMany, NoAnswer, NodeDefinition, Operation
+from iec61850_model.client import (
+    Client,
+    ClientError,
+    ForMany,
+    NoAnswer,
+    NodeDefinition,
+    Operation,
+    UnusableValue,
+)
 from iec61850_model.client.control import MAX_CTL_NUM
 from iec61850_model.mms.pdu import Payload
 from iec61850_model.reference import Reference
 from iec61850_model.values import FunctionalConstraint
 from service_provider.access import control_of
 from service_provider.addresses import address_of, group_address, heatpump_at
+from service_provider.control_facts import ControlFacts, control_facts
 from service_provider.errors import NoSuchGroup
+from service_provider.group_endings import Endings
 from service_provider.group_reading import question
 from service_provider.group_results import MemberResult
 from service_provider.text import meant
@@ -116,7 +126,10 @@ class Group:
         test: bool = False,
         repeat: int = REPEATS,
     ) -> AsyncGenerator[MemberResult, None]:
-        """Operate a control in every member, directly, at once or ``at`` a time that each keeps by itself::
+        """Operate a control in every member, directly, at once or ``at`` a time that each keeps by itself.
+
+        Done means carried out, ``at`` a time: accepted. With enhanced security each tells by a
+        CommandTermination, and is silent if none comes within operTimeout. ::
 
             async for result in group.operate("HP/EvuGGIO1.SPCSO1", True):
                 print(result.heatpump, result.outcome, result.error)
@@ -126,7 +139,7 @@ class Group:
         if at is not None and at.tzinfo is None:
             raise ValueError("give a time with its zone, e.g. datetime.now(UTC) + timedelta(minutes=5)")
         target = control_of(Reference.parse(reference))
-        definition = await self._definition(target)
+        definition, facts = await self._how(target)
         described = definition.find(FC.CO, (*target.path, "Oper", "ctlVal"))
         wanted = meant(value, described, target)
         when = None if at is None else at.timestamp()
@@ -134,10 +147,22 @@ class Group:
         peers = [address_of(one, self._hub) for one in self.members]
         oper = definition.find(FC.CO, (*target.path, "Oper"))
         until = asyncio.get_running_loop().time() + OPERATE_WITHIN
-        with self._client.many.operate(peers, target, oper, operation) as request:
+        endings, waits = Endings(target), facts.enhanced and at is None
+        with (
+            endings.listening(self._client, self._hub, self.members if waits else (), operation.ctl_num),
+            self._client.many.operate(peers, target, oper, operation) as request,
+        ):
             async with aclosing(self._ask(request, repeat, until)) as results:
-                async for heatpump, result in results:
-                    yield MemberResult(heatpump, result if isinstance(result, ClientError) else None)
+                async for heatpump, answer in results:
+                    if isinstance(answer, ClientError) or not waits:
+                        yield MemberResult(heatpump, answer)
+                    else:
+                        endings.accepted(heatpump)
+                    for result in endings.ended():
+                        yield result
+            async with aclosing(endings.rest(facts.patience)) as ends:
+                async for result in ends:
+                    yield result
 
     async def read(self, *references: str, repeat: int = REPEATS) -> AsyncGenerator[MemberResult, None]:
         """Read values of every member, in one request: its ``readings``, and the first error if there is
@@ -153,11 +178,29 @@ class Group:
                     yield asked.result(heatpump, result)
 
     async def _definition(self, reference: Reference) -> NodeDefinition:
-        """The definition of a logical node, of the first member that gives it, those online first."""
+        return await self._of_one(lambda peer: self._client.definition(peer, reference.ld, reference.ln))
+
+    async def _how(self, target: Reference) -> tuple[NodeDefinition, ControlFacts]:
+        """What a control consists of; raises UnusableValue if not all can be commanded at once."""
+
+        async def ask(peer: str) -> tuple[NodeDefinition, ControlFacts]:
+            definition = await self._client.definition(peer, target.ld, target.ln)
+            return definition, await control_facts(self._client, peer, target)
+
+        definition, facts = await self._of_one(ask)
+        if facts.selected:
+            raise UnusableValue(
+                f"{target.without_fc} is selected before it is operated (ctlModel), which is between one"
+                " provider and one heat pump: operate each alone"
+            )
+        return definition, facts
+
+    async def _of_one(self, ask: Callable[[str], Awaitable[_T]]) -> _T:
+        """What the first member says that says something, those online first."""
         error: ClientError = NoAnswer("nobody was asked")
         for one in sorted(self.members, key=lambda member: not self._home.is_there(member))[:SAMPLES]:
             try:
-                return await self._client.definition(address_of(one, self._hub), reference.ld, reference.ln)
+                return await ask(address_of(one, self._hub))
             except ClientError as failed:
                 error = failed
         raise error

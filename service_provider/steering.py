@@ -16,16 +16,11 @@ from iec61850_model.mms.pdu import Data, Primitive, Structure, TypeDescription
 from iec61850_model.reference import Reference
 from iec61850_model.values import ControlModel, FunctionalConstraint
 from service_provider.associations import SharedAssociations
+from service_provider.control_facts import ControlFacts, control_facts
 
 FC = FunctionalConstraint
 CTL_NUM_MODULUS = 256
 """ctlNum is an INT8U (7-2 clause 20)."""
-OPER_TIMEOUT = 30.0
-"""Seconds a device has to carry a command out where its model gives no operTimeout."""
-GRACE = 10.0
-"""Seconds longer that a termination is waited for: it has to travel too."""
-_ENHANCED = (ControlModel.DIRECT_ENHANCED, ControlModel.SBO_ENHANCED)
-_MILLISECONDS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +36,6 @@ class Wish:
     wait: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """How an object is controlled: ctlModel, and operTimeout in seconds."""
-
-    model: ControlModel
-    oper_timeout: float
-
-
 _Key: TypeAlias = tuple[str, Reference]
 _Ends: TypeAlias = asyncio.Queue[Termination | NoAnswer]
 
@@ -59,7 +46,7 @@ class Steering:
     def __init__(self, client: Client, associations: SharedAssociations) -> None:
         self._client = client
         self._associations = associations
-        self._facts: dict[_Key, _Facts] = {}
+        self._facts: dict[_Key, ControlFacts] = {}
         self._numbers: dict[_Key, int] = {}
         self._selected: dict[_Key, Operation] = {}
         self._waiting: dict[str, set[_Ends]] = {}
@@ -73,7 +60,7 @@ class Steering:
         async with self._selection(address, target, facts.model, wish) as operation:
             with self._heard(address, target, operation.ctl_num) as ends:
                 await self._client.controls.operate(address, target, operation)
-                if wish.at is None and facts.model in _ENHANCED:
+                if wish.at is None and facts.enhanced:
                     await self._ended(target, ends, facts, 0.0)
                 elif wish.at is not None and wish.wait:
                     await self._ended(target, ends, facts, max(wish.at.timestamp() - time.time(), 0.0))
@@ -83,13 +70,13 @@ class Steering:
 
         The selection ends with its association, which is made here if there is none, or by its time.
         """
-        model = (await self._known(address, target)).model
-        if model not in (ControlModel.SBO_NORMAL, ControlModel.SBO_ENHANCED):
+        facts = await self._known(address, target)
+        if not facts.selected:
             return False
         if self._client.association(address) is None:
             await self._client.associate(address)
         operation = self._operation(address, target, wish)
-        await self._select(address, target, model, operation)
+        await self._select(address, target, facts.model, operation)
         self._selected[address, target] = operation
         return True
 
@@ -171,17 +158,17 @@ class Steering:
                 self._waiting.pop(address, None)
 
     @staticmethod
-    async def _ended(target: Reference, ends: _Ends, facts: _Facts, after: float) -> None:
+    async def _ended(target: Reference, ends: _Ends, facts: ControlFacts, after: float) -> None:
         """Wait for the termination that tells the outcome; raises ControlRefused, NoAnswer."""
         try:
-            async with asyncio.timeout(after + facts.oper_timeout + GRACE):
+            async with asyncio.timeout(after + facts.patience):
                 while True:
                     end = await ends.get()
                     if isinstance(end, NoAnswer):
                         raise end
                     if end.add_cause is not None:
                         raise of_termination(target.without_fc, end.add_cause)
-                    if facts.model in _ENHANCED and end.timed:
+                    if facts.enhanced and end.timed:
                         continue  # it begins
                     return
         except TimeoutError:
@@ -192,34 +179,11 @@ class Steering:
 
     # --- what the device says of itself -------------------------------------------------------------
 
-    async def _known(self, address: str, target: Reference) -> _Facts:
+    async def _known(self, address: str, target: Reference) -> ControlFacts:
         key = (address, target)
         if key not in self._facts:
-            self._facts[key] = await self._ask(address, target)
+            self._facts[key] = await control_facts(self._client, address, target)
         return self._facts[key]
-
-    async def _ask(self, address: str, target: Reference) -> _Facts:
-        definition = await self._client.definition(address, target.ld, target.ln)
-        names = [
-            name
-            for name in ("ctlModel", "operTimeout")
-            if definition.find(FC.CF, (*target.path, name)) is not None
-        ]
-        if not names:
-            return _Facts(ControlModel.DIRECT_NORMAL, OPER_TIMEOUT)
-        results = await self._client.get_data_values(
-            address, [target.with_fc(FC.CF).child(name) for name in names]
-        )
-        found = {
-            name: result.value
-            for name, result in zip(names, results, strict=True)
-            if isinstance(result, Data) and isinstance(result.value, int)
-        }
-        model, timeout = found.get("ctlModel"), found.get("operTimeout")
-        return _Facts(
-            ControlModel(model) if model in set(ControlModel) else ControlModel.DIRECT_NORMAL,
-            timeout / _MILLISECONDS if isinstance(timeout, int) and timeout > 0 else OPER_TIMEOUT,
-        )
 
     async def _any_value(self, address: str, target: Reference) -> object:
         """A ctlVal that the device can read: of a Cancel it does not matter which one it is."""

@@ -72,9 +72,9 @@ async def operate(
     A test is carried out in mode test, and in mode test/blocked answered only. No device of this hub is in
     one of these modes unless somebody at it has chosen so.
 
-    For a group direct control is all there is, and done means that the device has accepted it. Those that are
-    not done are named, with --json each heat pump in a line of its own. The exit code is 0 if all are done, 1
-    if some refused, 4 if some did not answer.
+    For a group direct control is all there is: what must be selected first is operated in each alone. Those
+    that are not done are named, with --json each heat pump in a line of its own. The exit code is 0 if all
+    are done, 1 if some refused, 4 if some did not answer.
     """
     _fits_together(value, how)
     when = None if how["at"] is None else coming_time_from_text(how["at"], datetime.now(UTC))

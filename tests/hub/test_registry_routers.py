@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy.orm import Session
 
 from hub.registry import (
     ROUTER_STALE_AFTER,
@@ -65,3 +66,24 @@ async def test_a_router_that_enters_again_has_taken_nothing(registry: Registry) 
     await registry.run(acknowledge, "one", 5, NOW)
     await registry.run(enter_router, "one", NOW + 1)
     assert await registry.read(live_routers, NOW + 1) == {"one": 0}
+
+
+async def test_no_sign_of_life_follows_a_router_that_has_left(registry: Registry) -> None:
+    """What runs apart goes on if its caller is cancelled, so what follows it waits for it."""
+    last = asyncio.create_task(registry.run_apart(acknowledge, "router", 1, 100.0))
+    await asyncio.sleep(0)
+    last.cancel()
+    await registry.run_apart(leave_router, "router")
+    assert await registry.read(live_routers, 100.0) == {}
+    await registry.run_apart(acknowledge, "router", 2, 100.0)
+    assert await registry.read(live_routers, 100.0) == {"router": 2}
+
+
+async def test_what_fails_apart_leaves_nothing(registry: Registry) -> None:
+    def fails(session: Session) -> None:
+        acknowledge(session, "router", 1, 100.0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await registry.run_apart(fails)
+    assert await registry.read(live_routers, 100.0) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from hub.metrics import HubCollector, registry_of
 from hub.registry import (
     NewGrant,
     Registry,
+    acknowledge,
     add_grant,
     add_heat_pump,
     add_provider,
@@ -240,13 +242,33 @@ async def test_what_the_audit_held_up_is_not_sent_by_a_router_that_nobody_waits_
     monkeypatch.setattr(hub.run, "HEARTBEAT", 0.05)
     hub_.link.say("iq", "set", SP, HP, OPERATE, "1")
     hub_.link.say("iq", "get", SP, HP, READ, "2")
-    await asyncio.sleep(0.5)
     await hub_.registry.run(revoke_grant, hub_.grant, now=2.0)
+    await until(lambda: hub_.process._blind(time.time()))
     for entry, written in held_up:
         put(entry, written)
     await until(lambda: hub_.link.count("resource-constraint") == 1)
     await hub_.process._traffic.settle()
     assert hub_.link.count("EvuGGIO1") == hub_.link.count("HpGGIO1") == 0
+
+
+async def test_a_disk_that_stalls_the_audit_holds_up_no_sign_of_life(
+    hub_: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has changed, so what the audit holds up was judged by what is still in force."""
+    put, held_up, signs = hub_.audit.put, [], []
+
+    def counted(*given: Any) -> None:
+        signs.append(given)
+        acknowledge(*given)
+
+    monkeypatch.setattr(hub_.audit, "put", lambda *args: held_up.append(args))
+    monkeypatch.setattr(hub.run, "HEARTBEAT", 0.05)
+    hub_.link.say("iq", "set", SP, HP, OPERATE)
+    monkeypatch.setattr(hub.run, "acknowledge", counted)
+    await until(lambda: len(signs) >= 3)
+    for entry, written in held_up:
+        put(entry, written)
+    await until(lambda: hub_.link.count("EvuGGIO1") == 1)
 
 
 async def test_a_revoked_grant_is_in_force_when_the_router_says_so(hub_: Hub) -> None:

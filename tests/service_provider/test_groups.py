@@ -16,11 +16,14 @@ from iec61850_model.mms.pdu import (
     ConfirmedRequest,
     GetVariableAccessAttributesRequest,
     Payload,
+    ReadRequest,
     Reject,
     RejectReason,
+    VariableList,
 )
 from iec61850_model.reference import Reference
-from iec61850_model.tree import Leaf
+from iec61850_model.scl import read_scl
+from iec61850_model.tree import Leaf, Tree
 from iec61850_model.values import GOOD, AddCause, Timestamp
 from service_provider import (
     ControlRefused,
@@ -37,7 +40,9 @@ from service_provider import groups as groups_module
 from service_provider.addresses import heatpump_at
 from service_provider.cli.exits import DONE, NO_ANSWER, REFUSED
 from service_provider.cli.grouping import show_results
+from service_provider.control_facts import ControlFacts
 from service_provider.groups import Group, Groups
+from tests.iec61850_model.control_models import ENHANCED, MODEL, SELECT
 from tests.iec61850_model.in_memory_box import Box
 
 HUB = "hub.example.org"
@@ -50,8 +55,8 @@ THEN = Timestamp.from_unix(1_800_000_000)
 class House(Box):
     """A box that may be away, or for whom the hub refuses; ``deaf``: how many requests it does not hear."""
 
-    def __init__(self, client: Client) -> None:
-        super().__init__()
+    def __init__(self, client: Client, tree: Tree | None = None) -> None:
+        super().__init__(tree=tree)
         self.client = client
         self.error: ClientError | None = None
         self.deaf = 0
@@ -62,10 +67,10 @@ class House(Box):
         self.now = time.time()
         if self.error is not None:
             raise self.error
-        if self.deaf and not isinstance(_service(payload), GetVariableAccessAttributesRequest):
+        if self.deaf and not _about_the_model(payload):
             self.deaf -= 1
             raise NoAnswer("silence")
-        self.heard += 1
+        self.heard += not _about_the_model(payload)
         return await super().request(peer, payload)
 
     @property
@@ -75,16 +80,25 @@ class House(Box):
         return leaf.value is True
 
 
-def _service(payload: Payload) -> object:
-    return payload.pdu.service if isinstance(payload.pdu, ConfirmedRequest) else None
+def _about_the_model(payload: Payload) -> bool:
+    """What one of the group is asked first."""
+    match payload.pdu:
+        case ConfirmedRequest(_, GetVariableAccessAttributesRequest()):
+            return True
+        case ConfirmedRequest(_, ReadRequest(VariableList(names))):
+            return names[0].item.endswith("$ctlModel")
+    return False
 
 
 class Hub:
     """Some boxes behind one hub, all in group north: what a group's transport does, without a network."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, model: bytes | None = None) -> None:
         self.client = Client(self)
-        self.boxes = {f"hp{number:04d}": House(self.client) for number in range(count)}
+        self.boxes = {
+            f"hp{number:04d}": House(self.client, read_scl(model) if model else None)
+            for number in range(count)
+        }
         self.messages: list[str] = []
         self.alone: list[str] = []
         self.strangers: list[tuple[str, Payload | ClientError]] = []
@@ -96,7 +110,7 @@ class Hub:
     async def request(self, peer: str, payload: Payload) -> Payload:
         name = heatpump_at(peer, HUB)
         assert name is not None
-        if not isinstance(_service(payload), GetVariableAccessAttributesRequest):
+        if not _about_the_model(payload):
             self.alone.append(name)
         return await self.boxes[name].request(peer, payload)
 
@@ -170,6 +184,40 @@ async def test_each_member_says_for_itself_why_not() -> None:
     assert hub.alone == ["hp0003"] * 2, "only who is missing is asked again"
 
 
+async def test_with_enhanced_security_done_means_that_it_was_carried_out() -> None:
+    hub, found = Hub(3, MODEL), []
+    hub.boxes["hp0000"].slow = True
+    hub.boxes["hp0001"].refuse = AddCause.BLOCKED_BY_PROCESS
+
+    async def operating() -> None:
+        async for one in (await hub.group()).operate(ENHANCED, True):
+            found.append((one.heatpump, one.outcome))
+
+    task = asyncio.create_task(operating())
+    async with asyncio.timeout(20):
+        while len(found) < 2:  # noqa: ASYNC110 - what is waited for is no event
+            await asyncio.sleep(0.01)
+    assert not task.done(), "accepted is not done"
+    hub.boxes["hp0000"].obey()
+    await task
+    assert found[-1] == ("hp0000", Outcome.DONE)
+    assert sorted(found[:2]) == [("hp0001", Outcome.REFUSED), ("hp0002", Outcome.DONE)]
+
+
+async def test_who_accepts_and_never_tells_how_it_ended_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ControlFacts, "patience", 0.0)
+    hub = Hub(2, MODEL)
+    hub.boxes["hp0000"].slow = True
+    found = await by_id((await hub.group()).operate(ENHANCED, True))
+    assert (found["hp0000"].outcome, found["hp0001"].outcome) == (Outcome.SILENT, Outcome.DONE)
+    assert hub.alone == [], "it has the command"
+
+
+async def test_what_must_be_selected_first_is_not_for_many() -> None:
+    with pytest.raises(UnusableValue, match="operate each alone"):
+        await by_id((await Hub(1, MODEL).group()).operate(SELECT, True))
+
+
 async def test_who_did_not_hear_is_asked_again_and_nothing_is_done_twice() -> None:
     hub = Hub(3)
     hub.boxes["hp0001"].deaf = 1
@@ -188,7 +236,7 @@ async def test_a_repeat_after_a_lost_answer_is_the_same_operate() -> None:
 
     async def loses_the_first(peer: str, payload: Payload) -> Payload:
         answer = await serve(peer, payload)
-        if payload.pdu in lost or isinstance(_service(payload), GetVariableAccessAttributesRequest):
+        if payload.pdu in lost or _about_the_model(payload):
             return answer
         lost.append(payload.pdu)
         assert box.blocked

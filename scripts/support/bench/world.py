@@ -20,6 +20,7 @@ from hub.registry.models import PresenceRow
 from hub.roster import LinkState
 from iec61850_model.mms import xer
 from support.bench import messages
+from support.bench.calling import NoAnswer
 from support.bench.filling import fill, fill_group
 from support.ejabberd import EjabberdServer, find_ejabberd
 from support.pki import write_private
@@ -44,6 +45,8 @@ START_TIMEOUT = 120.0
 """Seconds for a program to be ready, and for the hub to have heard of all boxes."""
 STOP_TIMEOUT = 20.0
 """Seconds between SIGTERM and SIGKILL."""
+REPORTED = 3.0
+"""Seconds in which the hub has said what it refused or dropped, which it does once a second."""
 POLL = 0.1
 
 
@@ -95,7 +98,11 @@ def running(server: ServerName, heat_pumps: int) -> Iterator[World]:
         programs.start("hub", hub, [], "link to the XMPP server is up")
         programs.wait("hub", "all boxes", lambda: _online(config.parent) >= heat_pumps)
         pids = {server: pid_of(xmpp)} | programs.pids
-        yield World(f"{server} {version}", secrets_of[PROVIDERS], port_of(xmpp, PROVIDERS), pids)
+        try:
+            yield World(f"{server} {version}", secrets_of[PROVIDERS], port_of(xmpp, PROVIDERS), pids)
+        except NoAnswer as failed:
+            time.sleep(REPORTED)
+            raise WorldError(f"{failed}; the hub said:\n{programs.log_end('hub')}") from failed
 
 
 def server_of(
@@ -193,7 +200,7 @@ class Programs:
         end = time.monotonic() + START_TIMEOUT
         while not reached():
             if self._running[name].poll() is not None or time.monotonic() > end:
-                raise WorldError(f"{name} did not come to {what}:\n{self._log(name).read_text()[-3000:]}")
+                raise WorldError(f"{name} did not come to {what}:\n{self.log_end(name)}")
             time.sleep(POLL)
 
     def stop(self) -> None:
@@ -212,6 +219,11 @@ class Programs:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def log_end(self, name: str) -> str:
+        """The last it said, of a program that logs as JSON without what is usual."""
+        lines = self._log(name).read_text().splitlines()
+        return "\n".join(line for line in lines if '"level": "info"' not in line)[-3000:]
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
