@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -28,6 +29,8 @@ PRIORITY_STEP = 10
 """So much below the lowest there is each further one, down to 1: who was there first goes first."""
 IDS_AT_ONCE = 500
 """Ids in one query: SQLite takes some 32,000 parameters at most, and 999 where it is old."""
+
+_K = TypeVar("_K", int, str)
 
 _GOING_ON = (SteeringState.PENDING.value, SteeringState.READY.value)
 _STEERING_RIGHTS = frozenset({Right.CONTROL, Right.SCHEDULE})
@@ -256,16 +259,38 @@ def steering_of(session: Session, grants: Collection[int]) -> dict[int, tuple[St
 
 
 def slots_since(session: Session, revision: int) -> Iterator[SlotChange]:
-    """The slots that became ready for their grants after ``revision``, and those that are so no longer."""
+    """The slots that became ready for their grants after ``revision``, and those that are so no longer.
+
+    A member that left a group and came again has an older slot that is ending beside its new one: that it
+    ends takes nothing from the new one.
+    """
     ready = (SteeringRow.state == SteeringState.READY.value) & SteeringRow.slot.is_not(None)
-    wanted = ready if revision == 0 else SteeringRow.revision > revision
     rows = session.execute(
         select(SteeringRow.grant_pk, HeatPumpRow.id, SteeringRow.slot, SteeringRow.state)
         .join(HeatPumpRow, SteeringRow.heat_pump_pk == HeatPumpRow.pk)
-        .where(wanted)
+        .where(ready if revision == 0 else SteeringRow.revision > revision)
     )
+    over: dict[tuple[int, str], None] = {}
     for grant, heat_pump, slot, state in rows:
-        yield SlotChange(grant, heat_pump, (slot or 0) if state == SteeringState.READY.value else 0)
+        if state == SteeringState.READY.value:
+            yield SlotChange(grant, heat_pump, slot or 0)
+        else:
+            over[grant, heat_pump] = None
+    still = _ready(session, {heat_pump for _, heat_pump in over})
+    yield from (SlotChange(grant, heat_pump, 0) for grant, heat_pump in over.keys() - still)
+
+
+def _ready(session: Session, heat_pumps: Collection[str]) -> set[tuple[int, str]]:
+    """Which grants have a slot that is ready in which of these heat pumps."""
+    found: set[tuple[int, str]] = set()
+    for part in in_parts(list(heat_pumps)):
+        rows = session.execute(
+            select(SteeringRow.grant_pk, HeatPumpRow.id, SteeringRow.slot, SteeringRow.state)
+            .join(HeatPumpRow, SteeringRow.heat_pump_pk == HeatPumpRow.pk)
+            .where(HeatPumpRow.id.in_(part), HeatPumpRow.removed_at.is_(None))
+        )
+        found |= {(grant, id_) for grant, id_, slot, state in rows if slot and state == SteeringState.READY}
+    return found
 
 
 def tell_leaving(session: Session, which: ColumnElement[bool], revision: int) -> None:
@@ -304,6 +329,6 @@ def leaving_since(session: Session, revision: int) -> Iterator[HeatPump]:
         yield HeatPump(id_, box)
 
 
-def in_parts(keys: list[int]) -> Iterator[list[int]]:
+def in_parts(keys: list[_K]) -> Iterator[list[_K]]:
     """The keys in portions that fit one query."""
     return (keys[at : at + IDS_AT_ONCE] for at in range(0, len(keys), IDS_AT_ONCE))

@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
-from iec61850_model.client import ClientError, UnusableValue
+from iec61850_model.client import ClientError
+from service_provider.addresses import group_named
 from service_provider.cli.exits import DONE, NO_ANSWER, NO_RIGHT, REFUSED, exit_code, printable
 from service_provider.provider import ServiceProvider
 
 AT_ONCE = 16
 """Heat pumps that are talked to at one time."""
-GROUP_SIGN = "@"
-"""Stands before the id of a group where heat pumps are named."""
 MAX_NAMED = 10_000
 """Heat pumps of one command."""
 _WORDS = {REFUSED: "refused", NO_RIGHT: "no right", NO_ANSWER: "no answer"}
@@ -27,15 +26,9 @@ async def members(sp: ServiceProvider, names: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for name in names:
-        found += await _group(sp, name.removeprefix(GROUP_SIGN)) if name.startswith(GROUP_SIGN) else [name]
+        group = group_named(name)
+        found += [name] if group is None else (await sp.group(group)).members
     return list(dict.fromkeys(found))
-
-
-async def _group(sp: ServiceProvider, name: str) -> list[str]:
-    group = getattr(sp, "group", None)
-    if group is None:
-        raise UnusableValue(f"{GROUP_SIGN}{name[:60]}: this version knows no groups: name the heat pumps")
-    return list((await group(name)).members)
 
 
 def heat_pumps(text: str) -> list[str]:

@@ -66,7 +66,9 @@ def test_a_codec_that_raises_something_else_is_found(monkeypatch: pytest.MonkeyP
 
 
 def test_a_codec_that_reads_more_than_it_writes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"{{{xer_data.NS82}}}visible-string"
     monkeypatch.setitem(xer_data._DECODERS, "visible-string", lambda text: text)
+    monkeypatch.setitem(xer_data._PLAIN, name, ("visible-string", lambda text: text))
     finding = first_finding(fuzz.TARGETS["codec"]())
     assert finding is not None
     assert "UnencodableValue" in finding.key

@@ -255,6 +255,22 @@ async def test_who_leaves_a_group_is_withdrawn_and_may_come_again(known: Registr
     assert (await known.read(slots, grant))["hp0002"][0] == 3, "slot 2 was still ending"
 
 
+async def test_the_end_of_the_old_slot_of_one_that_came_again_takes_nothing_from_the_new_one(
+    known: Registry,
+) -> None:
+    await known.run(three)
+    grant = await known.run(schedule, on="@north")
+    await known.run(steering_ready, [job.key for job in await known.read(jobs)])
+    await known.run(remove_members, "north", ["hp0002"], now=NOW)
+    await known.run(add_members, "north", ["hp0002"], now=NOW)
+    before = await known.read(current_revision)
+    await known.run(steering_ready, [job.key for job in await known.read(jobs)])
+    ready = await known.read(current_revision)
+    assert (await known.read(changes_since, before)).slots == (SlotChange(grant, "hp0002", 3),)
+    await known.run(finish)
+    assert (await known.read(changes_since, ready)).slots == (), "the router keeps what it was told"
+
+
 async def test_the_end_of_a_group_and_of_a_member_withdraws_all_it_steered(known: Registry) -> None:
     await known.run(three)
     grant = await known.run(give, on="@north", rights=[CONTROL])

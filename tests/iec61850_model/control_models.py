@@ -32,7 +32,7 @@ MODEL = with_control_models(
     {
         "EvuGGIO1": _SWITCHES,
         "RlyGGIO1": {"CmdBlk": "SPC_status_only"},
-        "LLN0": {"Loc": "SPS_plain", "MltLev": "SPG_fixed"},
+        "LLN0": {"MltLev": "SPG_fixed"},
     },
     sbo_timeout=20_000,
     oper_timeout=10_000,

@@ -74,6 +74,7 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
     """
     names = BENCHES if what == "all" else (what,)
     results: dict[str, Any] = {"conditions": _conditions(seconds, runs)}
+    failure: Exception | None = None
     try:
         for name in names:
             _progress(f"{name} ...")
@@ -82,8 +83,10 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
         NoAnswer, WorldError, SceneError, ProsodyError, ProsodyUnavailableError, EjabberdError,
         EjabberdUnavailableError, PostgresqlError, PostgresqlUnavailableError,
     ) as failed:  # fmt: skip
-        raise click.ClickException(str(failed)) from failed
+        failure = failed  # what was measured before is worth as much
     click.echo(json.dumps(results, indent=2) if as_json else shown(results))
+    if failure is not None:
+        raise click.ClickException(f"{name}: {failure}") from failure
 
 
 def _run(
