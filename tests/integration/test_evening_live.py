@@ -36,7 +36,7 @@ WARMER, BLOCK = ["24.0"] * 16, ["1"] * 12
 AHEAD = len(WARMER) + 1
 """Seconds until the block begins. Setting the schedules takes some: the pre-heating is shorter then."""
 MORNING = datetime(2026, 1, 15, 12, tzinfo=UTC)
-"""The houses' time when their boxes start: before 17 by what it takes until the block begins, or a bit more."""
+"""The houses' time when their boxes start: about as long before 17 as it takes until the block begins."""
 WANTED, BOUND = 20.5, 19.6
 """The room set point without any schedule, and what the room must not fall below, °C."""
 STANDBY_W = 200.0
