@@ -69,8 +69,8 @@ def add(id_: str, domain: str, jid: str, name: str) -> None:
         now=now(),
     )
     click.echo(
-        f"Manufacturer {made.id} added, its account is {made.jid}. Boxes on {made.domain} that it may see now:"
-        f" {boxes}."
+        f"Manufacturer {made.id} added, its account is {made.jid}. It may see the boxes on {made.domain}:"
+        f" {boxes} now."
     )
 
 
@@ -114,7 +114,7 @@ def status(id_: str, as_json: bool) -> None:
         show_json({**_json(one), "boxes": [_box_json(row, known) for row, known in boxes]})
         return
     online = sum(_state(known) == LinkState.ONLINE.value for _, known in boxes)
-    show_record({"id": one.id, "domain": one.domain, "boxes": len(boxes), "online": online})
+    show_record({"id": one.id, "domain": one.domain, "boxes": str(len(boxes)), "online": str(online)})
     click.echo()
     show_table(
         ("heat pump", "box", "presence", "since", "last seen"),

@@ -81,9 +81,11 @@ class Shared:
 
 _KEEP_STATE = text(
     "INSERT INTO presence (heat_pump_pk, state, since, heard, seen, resource, revision)"
-    " SELECT pk, :state, :at, :at, CASE :state WHEN 'online' THEN :at END, 'IEC', :revision FROM heat_pump WHERE id = :id AND removed_at IS NULL"
+    " SELECT pk, :state, :at, :at, CASE :state WHEN 'online' THEN :at END, 'IEC', :revision"
+    " FROM heat_pump WHERE id = :id AND removed_at IS NULL"
     " ON CONFLICT (heat_pump_pk) DO UPDATE SET state = excluded.state, heard = excluded.heard,"
-    " seen = CASE WHEN 'online' IN (presence.state, excluded.state) THEN excluded.heard ELSE presence.seen END,"
+    " seen = CASE WHEN 'online' IN (presence.state, excluded.state) THEN excluded.heard"
+    " ELSE presence.seen END,"
     " since = CASE presence.state WHEN excluded.state THEN presence.since ELSE excluded.since END,"
     " revision = CASE presence.state WHEN excluded.state THEN presence.revision ELSE excluded.revision END"
     " WHERE presence.heard <= excluded.heard AND (presence.state = 'unknown' OR NOT :silent)"

@@ -32,8 +32,8 @@ TECHNICAL = (
     "HP/LLN0.NamPlt",
     "HP/HpGGIO1.Alm1",
 )
-"""Name plates, software, health, clock, link and alarms of box and heat pump: nothing that tells of the people in
-the house, so no measurement, set point, operating mode, report or log."""
+"""Name plates, software, health, clock, link and alarms of box and heat pump: nothing that tells of people
+in a house, so no measurement, set point, operating mode, report or log."""
 PURPOSE = "technical state of its own boxes"
 GIVER = "role manufacturer"
 GROUND = "manufacturer of the box, on its own domain"

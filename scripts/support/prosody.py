@@ -69,7 +69,7 @@ class ProsodyServer:
         directory: everything that belongs to this server, mode 0700.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three by name
         self,
         directory: Path,
         domains: Sequence[str],

@@ -6,6 +6,7 @@ Three XMPP servers with certificates of one CA: that of the hub, of maker.exampl
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -17,7 +18,7 @@ from raw_operator import link_states, operator
 from raw_party import until
 from raw_table import PING, READ
 
-from service_provider import HeatPumpOffline, NoSuchHeatPump, Presence, ServiceProvider
+from service_provider import HeatPumpOffline, NoSuchHeatPump, NotAllowed, Presence, ServiceProvider
 from support.pki import CertificateAuthority
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATIENCE = 60.0
 """Seconds until something that must be seen is taken not to be; never the measure of anything."""
+SERVICE = f"service@{MAKER}"
 BOX = f"box0001@{MAKER}"
 RELAY = "HP/RlyGGIO1.SPCSO1"
 
@@ -39,6 +41,8 @@ def scene(
     try:
         made.start_server()
         made.start_hub()
+        made.register(SERVICE)
+        operator(made, "manufacturer", "add", "maker", "--domain", MAKER)
         operator(made, "heatpump", "add", "hp0001", "--box", BOX)
         operator(made, "provider", "add", "agg", "--jid", PROVIDER_JID)
         operator(made, "grant", "add", "agg", "hp0001", "--right", "read", "--right", "control")
@@ -50,15 +54,19 @@ def scene(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def agg(scene: FederatedScene) -> AsyncIterator[ServiceProvider]:
-    async with ServiceProvider(
-        f"{PROVIDER_JID}/desk1",
-        scene.passwords[PROVIDER_JID],
+    async with provider(scene, PROVIDER_JID) as logged_in:
+        yield logged_in
+
+
+def provider(scene: FederatedScene, jid: str) -> ServiceProvider:
+    return ServiceProvider(
+        f"{jid}/desk1",
+        scene.passwords[jid],
         hub=HUB,
         host=LOOPBACK,
-        port=scene.aggregator.c2s_port,
-        ca_file=scene.aggregator.ca_file,
-    ) as provider:
-        yield provider
+        port=scene.server_of(jid).c2s_port,
+        ca_file=scene.server_of(jid).ca_file,
+    )
 
 
 async def seen(agg: ServiceProvider, scene: FederatedScene, presence: Presence) -> None:
@@ -85,6 +93,22 @@ async def test_read_switch_and_report_between_three_domains(
 ) -> None:
     await seen(agg, scene, Presence.ONLINE)
     await works(agg)
+
+
+async def test_a_manufacturer_reads_the_technical_state_of_its_boxes_and_nothing_else(
+    scene: FederatedScene, agg: ServiceProvider
+) -> None:
+    async with provider(scene, SERVICE) as maker:
+        await until(lambda: maker.presence_of("hp0001") is Presence.ONLINE, PATIENCE)
+        assert (await maker.read("hp0001", "LD0/LPHD1.PhyNam.vendor[DC]")).value
+        assert (await maker.read("hp0001", "HP/HpGGIO1.Alm1")).value is False
+        for hidden in ("MET/MMXU1.TotW", RELAY, "HP/RmFSPT1.SptVal"):
+            with pytest.raises(NotAllowed):
+                await maker.read("hp0001", hidden)
+        with pytest.raises(NotAllowed):
+            await maker.operate("hp0001", RELAY, True)
+    status = json.loads(await asyncio.to_thread(operator, scene, "manufacturer", "status", "maker", "--json"))
+    assert [(one["id"], one["presence"]) for one in status["boxes"]] == [("hp0001", "online")]
 
 
 async def test_the_manufacturers_server_is_killed_and_comes_back(
