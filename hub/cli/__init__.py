@@ -12,6 +12,7 @@ from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
 from hub.cli.init import init_command
+from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 
@@ -47,6 +48,7 @@ for command in (
     box_commands,
     group_commands,
     provider_commands,
+    manufacturer_commands,
     grant_commands,
     history_commands,
     audit_commands,
