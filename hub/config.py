@@ -125,6 +125,12 @@ class DatabasesSection(_Section):
     history: HistoryUrl = Field(default="sqlite:///history.db", repr=False)
 
 
+class AuditSection(_Section):
+    """How long the audit is kept: `hphub audit prune` removes what is older."""
+
+    keep_days: int | None = Field(default=None, ge=1, le=36_500, description="days; None: for ever")
+
+
 class PresenceSection(_Section):
     """How fast the hub asks its boxes for their presence after it started."""
 
@@ -206,6 +212,7 @@ class HubConfig(_Section):
     secrets: SecretsSection = Field(default_factory=SecretsSection)
     databases: DatabasesSection = Field(default_factory=DatabasesSection)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    audit: AuditSection = AuditSection()
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
     enrolment: EnrolmentSection = Field(default_factory=EnrolmentSection)

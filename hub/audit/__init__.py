@@ -3,7 +3,8 @@
 from hub.audit.entry import OPERATIONS_CHAIN, OPERATOR_CHAIN, AuditEntry, AuditKind
 from hub.audit.flood import RefusalCounter
 from hub.audit.log import AUDIT_SCHEMA, AuditClosed, AuditError, AuditFull, AuditLog
-from hub.audit.query import AuditFilter, AuditReader, StoredEntry
+from hub.audit.query import AuditFilter, AuditOutcome, AuditReader, StoredEntry
+from hub.audit.retention import Pruned, prune
 from hub.audit.verification import Finding, Head, Verification, verify
 
 __all__ = [
@@ -17,11 +18,14 @@ __all__ = [
     "AuditFull",
     "AuditKind",
     "AuditLog",
+    "AuditOutcome",
     "AuditReader",
     "Finding",
     "Head",
+    "Pruned",
     "RefusalCounter",
     "StoredEntry",
     "Verification",
+    "prune",
     "verify",
 ]

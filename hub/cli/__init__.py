@@ -8,6 +8,8 @@ from hub.cli.audit import audit_commands
 from hub.cli.box import box_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
+from hub.cli.grant_change import change_command, extend_command, narrow_command
+from hub.cli.grant_explain import explain_command
 from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
@@ -54,3 +56,6 @@ for command in (
     audit_commands,
 ):
     main.add_command(command)
+
+for command in (narrow_command, extend_command, change_command, explain_command):
+    grant_commands.add_command(command)

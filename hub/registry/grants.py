@@ -113,11 +113,11 @@ def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     session.add(row)
     session.flush()
     require_priority(rights_of(rights), new.priority)
-    begin_steering(session, row, _heat_pumps_of(session, row), new.priority, row.revision)
+    begin_steering(session, row, heat_pumps_of(session, row), new.priority, row.revision)
     return get_grant(session, row.pk)
 
 
-def _heat_pumps_of(session: Session, grant: GrantRow) -> list[int]:
+def heat_pumps_of(session: Session, grant: GrantRow) -> list[int]:
     """The heat pumps (HeatPumpRow.pk) that a grant is on now."""
     if grant.heat_pump_pk is not None:
         return [grant.heat_pump_pk]
