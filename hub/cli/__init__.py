@@ -11,6 +11,8 @@ from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
 from hub.cli.init import init_command
+from hub.cli.owner import owner_commands
+from hub.cli.person import person_commands
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 
@@ -46,6 +48,8 @@ for command in (
     provider_commands,
     grant_commands,
     history_commands,
+    person_commands,
+    owner_commands,
     audit_commands,
 ):
     main.add_command(command)
