@@ -16,6 +16,7 @@ from hub import logs
 from hub.audit import OPERATIONS_CHAIN, AuditLog
 from hub.config import HubConfig
 from hub.history.collector import CollectorProcess
+from hub.history.expiry import ExpiryTask
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
 from hub.operations.metrics import OperationsMetrics
@@ -61,7 +62,7 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             metrics.append(HubCollector(config.router_name, router.snapshot))
         if COLLECTOR in wanted:
             collector = CollectorProcess(config, registry)
-            parts.append(collector)
+            parts += [collector, ExpiryTask(config, registry)]
             metrics.append(HistoryMetrics(collector.snapshot))
         if OPERATIONS in wanted:
             own_audit = await AuditLog.open(config.databases.audit, OPERATIONS_CHAIN)

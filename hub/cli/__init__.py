@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from hub.cli.audit import audit_commands
+from hub.cli.consent import consent_commands, reminder_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
 from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
+from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
@@ -50,6 +52,10 @@ for command in (
     history_commands,
     person_commands,
     owner_commands,
+    consent_commands,
+    reminder_commands,
     audit_commands,
 ):
     main.add_command(command)
+
+history_commands.add_command(expire_command)

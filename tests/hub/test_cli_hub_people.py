@@ -161,3 +161,21 @@ def test_a_purpose_that_needs_consent_needs_a_ground(granted: Hphub) -> None:
     operation, research = as_json(granted("grant", "list", "--json"))[1:]
     assert operation["until"] is None
     assert research["until"] is not None
+
+
+def test_who_is_to_be_reminded_is_reminded_of_each_end_once(granted: Hphub, kim: str, folder: Path) -> None:
+    asked = ("grant", "agg", "--right", "read", "--purpose", "research")
+    assert granted("owner", "answer", invited(granted, kim), *asked, "--until", "20d").exit_code == 0
+    assert granted("owner", "answer", invited(granted, kim), *asked).exit_code == 0
+    assert [one["key"] for one in as_json(granted("consent", "list", "--json"))] == [2, 3]
+    (ending,) = as_json(granted("consent", "list", "--ending", "30d", "--json"))
+    assert (ending["key"], ending["people"]) == (2, [kim])
+    (due,) = as_json(granted("reminder", "due", "--json"))
+    assert (due["grant"], due["person"], due["contact"], due["told"]) == (2, kim, CONTACT, None)
+    assert granted("reminder", "told", "3", kim).exit_code == 3, "that is a year ahead"
+    assert granted("reminder", "told", "2", kim).exit_code == 0
+    assert as_json(granted("reminder", "due", "--json")) == []
+    assert [one["grant"] for one in as_json(granted("reminder", "list", "--json"))] == [2]
+    with sqlite3.connect(folder / "registry.db") as registry:
+        registry.execute('UPDATE "grant" SET until = until + 86400 WHERE pk = 2')
+    assert [one["grant"] for one in as_json(granted("reminder", "due", "--json"))] == [2], "another end"
