@@ -161,7 +161,8 @@ def test_a_scope_lets_its_holder_make_only_data_sets_of_his_own(scene: Scene) ->
 
 
 def test_a_log_control_block_is_set_with_the_right_settings_only(scene: Scene) -> None:
-    (shown,) = hpclient(scene, "log", "ls", PUMP, "--json")
+    blocks = hpclient(scene, "log", "ls", PUMP, "--json")
+    (shown,) = (one for one in blocks if one["block"] == LCB)
     assert (shown["block"], shown["LogEna"], shown["TrgOps"]) == (LCB, True, "dchg,qchg")
     change = ("log", "set", PUMP, LCB, "LogEna=off")
     assert "does not allow" in hpclient(scene, *change, exits=3)
