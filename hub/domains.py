@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from hub.roster import domain_of
 from hub.stanzas import Condition, Stanza, stanza
 
 ASK_EVERY = 10.0
@@ -84,6 +85,14 @@ class Domains:
         if there:
             domain.waiting_since = None
         return there if there is not was else None
+
+    def heard(self, bare_jid: str) -> bool:
+        """A box or provider said that it is there; True if its domain was thought to be out of reach."""
+        domain = self._known.get(domain_of(bare_jid))
+        if domain is None or domain.reachable:
+            return False
+        domain.reachable, domain.waiting_since = True, None
+        return True
 
     def forget(self) -> None:
         """The hub's own link is down: nothing is known."""

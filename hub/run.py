@@ -25,7 +25,7 @@ from hub.pacing import Pacer
 from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
 from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
-from hub.roster import LinkState, Roster
+from hub.roster import LinkState, Roster, domain_of
 from hub.spreading import TURN, Spreading
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
@@ -126,6 +126,7 @@ class RouterProcess:
         if stanza.kind == "presence" and not self._router.of_operations(stanza):
             if not self._stopped:
                 self._counts.stanzas["presence", "taken"] += 1
+                self._heard(stanza, now)
                 self._perform(self._board.handle(stanza, now))
             return
         if stanza.type == "error" and stanza.kind == "iq" and stanza.error_condition in DOUBTS:
@@ -197,10 +198,20 @@ class RouterProcess:
         """A domain has answered, or the XMPP server for it."""
         news = self._domains.answered(answer)
         if news is True:
-            log.info("a domain can be reached again", domain=answer.sender)
-            self._perform(self._board.reachable(answer.sender, now))
+            self._reachable(answer.sender, now)
         elif news is False:
             self._unreachable(answer.sender, answer.error_condition, now)
+
+    def _heard(self, presence: Stanza, now: float) -> None:
+        """Somebody's presence may come before the next answer of his domain."""
+        bare = presence.sender.partition("/")[0]
+        known = self._roster.heat_pump_of_box(bare) or self._roster.provider_of_jid(bare)
+        if not presence.type and known and self._domains.heard(bare):
+            self._reachable(domain_of(bare), now)
+
+    def _reachable(self, domain: str, now: float) -> None:
+        log.info("a domain can be reached again", domain=domain)
+        self._perform(self._board.reachable(domain, now))
 
     def _unreachable(self, domain: str, reason: str, now: float) -> None:
         log.warning("a domain cannot be reached", domain=domain, reason=reason)

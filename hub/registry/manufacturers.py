@@ -34,7 +34,7 @@ TECHNICAL = (
 )
 """Name plates, software, health, clock, link and alarms of box and heat pump: nothing that tells of people
 in a house, so no measurement, set point, operating mode, report or log."""
-PURPOSE = "technical state of its own boxes"
+PURPOSE = "maintenance"
 GIVER = "role manufacturer"
 GROUND = "manufacturer of the box, on its own domain"
 

@@ -51,7 +51,7 @@ def test_a_manufacturer_may_read_what_is_technical_of_the_boxes_on_its_domain_an
     given = grants(maker)
     assert set(given) == {"hp0002", "hp0003"}
     for one in given.values():
-        assert one["rights"] == ["read"]
+        assert (one["rights"], one["purpose"], one["until"]) == (["read"], "maintenance", None)
         assert set(one["scope"]) == set(TECHNICAL)
     assert set(grants(maker, "agg")) == {"hp0001"}
 

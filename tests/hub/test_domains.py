@@ -93,6 +93,17 @@ def test_only_who_knows_the_question_can_answer_and_only_for_itself() -> None:
     assert domains.unreachable == []
 
 
+def test_who_comes_back_before_the_next_answer_is_believed_and_a_new_loss_is_news() -> None:
+    domains = Domains(HUB)
+    (question,) = questions(domains, NOW, MAKER)
+    gone = refused(question, Condition.REMOTE_SERVER_NOT_FOUND)
+    assert not domains.heard(f"box@{MAKER}"), "it was not out of reach"
+    assert domains.answered(gone) is False
+    assert not domains.heard(f"box@{THIRD}")
+    assert domains.heard(f"box@{MAKER}")
+    assert domains.answered(gone) is False
+
+
 def test_a_request_with_the_same_id_is_no_answer() -> None:
     domains = Domains(HUB)
     (question,) = questions(domains, NOW, MAKER)

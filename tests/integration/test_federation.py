@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from federation_world import MAKER, FederatedScene, federated
+from federation_world import ADDRESSES, MAKER, FederatedScene, federated
 from raw_operator import link_states, operator
 from raw_party import until
+from raw_server import RawServer
 from raw_table import PING, READ
 
 from service_provider import HeatPumpOffline, NoSuchHeatPump, NotAllowed, Presence, ServiceProvider
@@ -30,6 +31,7 @@ PATIENCE = 60.0
 """Seconds until something that must be seen is taken not to be; never the measure of anything."""
 SERVICE = f"service@{MAKER}"
 BOX = f"box0001@{MAKER}"
+LIAR = "liar.example"
 RELAY = "HP/RlyGGIO1.SPCSO1"
 
 
@@ -126,8 +128,10 @@ async def test_the_manufacturers_server_is_killed_and_comes_back(
 
 async def test_the_manufacturers_server_hangs(scene: FederatedScene, agg: ServiceProvider) -> None:
     scene.maker_line.swallow()
-    await seen(agg, scene, Presence.OFFLINE)
-    scene.maker_line.heal()
+    try:
+        await seen(agg, scene, Presence.OFFLINE)
+    finally:
+        scene.maker_line.heal()
     await seen(agg, scene, Presence.ONLINE)
     await works(agg)
 
@@ -139,7 +143,7 @@ async def test_a_server_that_lies_about_its_name(
     """It stands where the manufacturer's did and has the box's account: the hub does not hear it."""
     ours = lie == "another's name"
     authority = scene.authority if ours else CertificateAuthority(tmp_path, "A CA that nobody trusts")
-    shown = authority.issue_server(tmp_path, "shown", ["liar.example" if ours else MAKER])
+    shown = authority.issue_server(tmp_path, "shown", [LIAR if ours else MAKER])
     scene.maker.stop()
     try:
         await seen(agg, scene, Presence.OFFLINE)
@@ -158,6 +162,32 @@ async def test_a_server_that_lies_about_its_name(
         scene.maker.start()
     await seen(agg, scene, Presence.ONLINE)
     await works(agg)
+
+
+def says_box_is_gone(scene: FederatedScene, tmp_path: Path, sender: str) -> str:
+    """Logged in as liar.example with a certificate that is right: what the hub's server answers."""
+    certificate = scene.authority.issue_server(tmp_path, "liar", [LIAR])
+    liar = RawServer(LIAR, HUB, (ADDRESSES[HUB], scene.ports[HUB].number))
+    try:
+        liar.log_in(certificate, scene.authority.certificate_file)
+        liar.send(f"<presence type='unavailable' from='{sender}' to='{HUB}'/>")
+        liar.send("</stream:stream>")
+        return liar.until_closed()
+    finally:
+        liar.close()
+
+
+async def test_a_server_that_lies_about_addresses(
+    scene: FederatedScene, agg: ServiceProvider, tmp_path: Path
+) -> None:
+    """Its own certificate is right, but it says that another domain's box is gone."""
+    answer = await asyncio.to_thread(says_box_is_gone, scene, tmp_path, f"box0001@{LIAR}/IEC")
+    assert "stream:error" not in answer, "with its own addresses it is heard"
+    answer = await asyncio.to_thread(says_box_is_gone, scene, tmp_path, f"{BOX}/IEC")
+    assert "stream:error" in answer
+    assert (await agg.read("hp0001", RELAY)).value is False
+    assert agg.presence_of("hp0001") is Presence.ONLINE
+    assert (await link_states(scene))["hp0001"] == "online"
 
 
 async def test_leaving_leaves_no_trace(scene: FederatedScene, agg: ServiceProvider) -> None:
