@@ -15,7 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from hub.audit.entry import OPERATIONS_CHAIN, OPERATOR_CHAIN
+from hub.audit.entry import HISTORY_CHAIN, OPERATIONS_CHAIN, OPERATOR_CHAIN
 from hub.gate import BOX_SHARE, OUTSTANDING, PROVIDER_SHARE, Limits
 from hub.limits import Share
 
@@ -84,7 +84,7 @@ def _history_url(text: str, info: ValidationInfo) -> str:
 
 
 def _router_name(name: str) -> str:
-    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN):
+    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN, HISTORY_CHAIN):
         raise ValueError(f"{name!r} is the audit chain of another part of the hub: choose another name")
     return name
 
@@ -145,6 +145,15 @@ class HistorySection(_Section):
     )
     pace: int = Field(default=100, ge=1, le=MAX_COLLECT_PACE, description="boxes set up a second")
     interval: int = Field(default=300, ge=1, le=3600, description="seconds that one sample stands for")
+    keep_days_after_consent: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="days samples stay after their consent ended",
+    )
+    after_consent: Literal["anonymise", "erase"] = Field(
+        default="anonymise", description="what is done to them then"
+    )
 
 
 class EnrolmentSection(_Section):

@@ -18,6 +18,7 @@ from hub.config import HubConfig
 from hub.enrolment.metrics import EnrolmentMetrics
 from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
+from hub.history.expiry import ExpiryTask
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
 from hub.operations.metrics import OperationsMetrics
@@ -63,7 +64,7 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             metrics.append(HubCollector(config.router_name, router.snapshot))
         if COLLECTOR in wanted:
             collector = CollectorProcess(config, registry)
-            parts.append(collector)
+            parts += [collector, ExpiryTask(config, registry)]
             metrics.append(HistoryMetrics(collector.snapshot))
         if ENROLMENT in wanted:
             its_audit = await AuditLog.open(config.databases.audit, CHAIN)

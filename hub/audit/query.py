@@ -83,6 +83,17 @@ class AuditReader:
         """The first ``limit`` entries wanted that were written after the one with ``id_``, oldest first."""
         return await self._fetch(_select(wanted).where(EntryRow.id > id_).order_by(EntryRow.id).limit(limit))
 
+    async def of_heat_pump(
+        self, heat_pump: str, start: float, end: float | None, limit: int
+    ) -> list[StoredEntry]:
+        """The last ``limit`` entries of a heat pump from ``start`` until before ``end`` (None: now), oldest
+        first.
+        """
+        question = _select(AuditFilter(heat_pump=heat_pump, since=start))
+        if end is not None:
+            question = question.where(EntryRow.at < end)
+        return (await self._fetch(question.order_by(EntryRow.id.desc()).limit(limit)))[::-1]
+
     async def _fetch(self, question: Any) -> list[StoredEntry]:
         async with self._reading.connect() as connection:
             rows = (await connection.execute(question)).mappings().all()
