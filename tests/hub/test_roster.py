@@ -296,8 +296,8 @@ class Incremental(RuleBasedStateMachine):
                 tuple(id_ for id_ in gone if id_ in HEAT_PUMPS),
                 tuple(id_ for id_ in gone if id_ in PROVIDERS),
                 tuple(self.gone_grants),
-                tuple(one for one in self.moved if one in registry.members),
-                tuple(self.moved),
+                members=tuple(one for one in self.moved if one in registry.members),
+                removed_members=tuple(self.moved),
             )
         )
         self.moved.clear()
