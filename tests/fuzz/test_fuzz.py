@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -69,7 +68,7 @@ def test_a_codec_that_raises_something_else_is_found(monkeypatch: pytest.MonkeyP
     plant_decoder(monkeypatch, "octet-string", bytes.fromhex)
     finding = first_finding(fuzz.TARGETS["codec"]())
     assert finding is not None
-    assert finding.key == "ValueError in iec61850_model.mms.xer.data.read_data"
+    assert finding.key.startswith("ValueError in iec61850_model.mms.xer.data.read_")
 
 
 def test_a_codec_that_reads_more_than_it_writes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,8 +174,8 @@ class Leaky:
 
     def run(self, steps: Sequence[Step]) -> None:
         """However busy the machine is: 100 MB of each second are kept."""
-        while len(self.kept) < 100 * (time.monotonic() - self.since):
-            self.kept.append(os.urandom(1_000_000))
+        wanted = int(100 * (time.monotonic() - self.since))
+        self.kept += [b"x" * 1_000_000 for _ in range(wanted - len(self.kept))]
         if any(step.octets == b"bad\xff" for step in steps):
             raise RuntimeError("bad")
 
