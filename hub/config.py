@@ -15,7 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from hub.audit.entry import OPERATIONS_CHAIN, OPERATOR_CHAIN
+from hub.audit.entry import HISTORY_CHAIN, OPERATIONS_CHAIN, OPERATOR_CHAIN
 from hub.gate import BOX_SHARE, OUTSTANDING, PROVIDER_SHARE, Limits
 from hub.limits import Share
 
@@ -84,7 +84,7 @@ def _history_url(text: str, info: ValidationInfo) -> str:
 
 
 def _router_name(name: str) -> str:
-    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN):
+    if name in (OPERATOR_CHAIN, OPERATIONS_CHAIN, HISTORY_CHAIN):
         raise ValueError(f"{name!r} is the audit chain of another part of the hub: choose another name")
     return name
 
@@ -125,6 +125,12 @@ class DatabasesSection(_Section):
     history: HistoryUrl = Field(default="sqlite:///history.db", repr=False)
 
 
+class AuditSection(_Section):
+    """How long the audit is kept: `hphub audit prune` removes what is older."""
+
+    keep_days: int | None = Field(default=None, ge=1, le=36_500, description="days; None: for ever")
+
+
 class PresenceSection(_Section):
     """How fast the hub asks its boxes for their presence after it started."""
 
@@ -139,6 +145,15 @@ class HistorySection(_Section):
     )
     pace: int = Field(default=100, ge=1, le=MAX_COLLECT_PACE, description="boxes set up a second")
     interval: int = Field(default=300, ge=1, le=3600, description="seconds that one sample stands for")
+    keep_days_after_consent: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="days samples stay after their consent ended",
+    )
+    after_consent: Literal["anonymise", "erase"] = Field(
+        default="anonymise", description="what is done to them then"
+    )
 
 
 class EnrolmentSection(_Section):
@@ -206,6 +221,7 @@ class HubConfig(_Section):
     secrets: SecretsSection = Field(default_factory=SecretsSection)
     databases: DatabasesSection = Field(default_factory=DatabasesSection)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    audit: AuditSection = AuditSection()
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
     enrolment: EnrolmentSection = Field(default_factory=EnrolmentSection)

@@ -37,6 +37,7 @@ class Snapshot:
     providers: int
     presence: Counter[str]
     provider_sessions: int
+    domains_unreachable: int
     in_hand: int
     paced: int
     spreading: int
@@ -64,6 +65,9 @@ class HubCollector(Collector):
         yield self._gauge("hub_providers", "service providers in the roster", now.providers)
         yield self._gauge(
             "hub_provider_sessions", "provider sessions told of presence", now.provider_sessions
+        )
+        yield self._gauge(
+            "hub_domains_unreachable", "domains of boxes and providers out of reach", now.domains_unreachable
         )
         yield self._gauge("hub_stanzas_in_hand", "stanzas that wait for the audit", now.in_hand)
         yield self._gauge("hub_stanzas_paced", "presence stanzas that wait for their turn", now.paced)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
-from hub.roster import Changes, HeatPump, LinkState, Provider, Roster
+from hub.roster import Changes, HeatPump, LinkState, Provider, Roster, domain_of
 from hub.stanzas import Stanza, stanza
 
 ANSWER_WITHIN = 25.0
@@ -140,6 +140,8 @@ class PresenceBoard:
             pair: (self._live(pair, now), self.roster.heat_pumps.get(pair[1]))
             for pair in self.roster.pairs_of(changes)
         }
+        sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
+        left = [self.roster.heat_pumps[id_].box for id_ in gone if id_ in self.roster.heat_pumps]
         self.roster.apply(changes)
         effects: list[Effect] = []
         for pair, (was, heat_pump) in before.items():
@@ -149,6 +151,8 @@ class PresenceBoard:
             self.states.pop(id_, None)
             self._asked.pop(id_, None)
             self.sessions.pop(id_, None)
+        boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
+        effects += [self._left(one) for one in (*boxes, *sessions)]
         self._note_bounds(changes, now)
         for heat_pump in changes.heat_pumps:
             effects += self._ask(heat_pump, now)
@@ -206,6 +210,36 @@ class PresenceBoard:
             effects += self._set(id_, LinkState.OFFLINE, now, silent=True)
         return effects
 
+    # --- domains ----------------------------------------------------------------------------------
+
+    def unreachable(self, domain: str, now: float) -> list[Effect]:
+        """A domain cannot be reached: its boxes are offline and its providers' sessions have gone."""
+        effects: list[Effect] = []
+        for id_, heat_pump in self.roster.heat_pumps.items():
+            if domain_of(heat_pump.box) == domain and self.states.get(id_) is not LinkState.OFFLINE:
+                self._asked.pop(id_, None)
+                effects += self._set(id_, LinkState.OFFLINE, now)
+        for id_, provider in self.roster.providers.items():
+            if domain_of(provider.jid) == domain:
+                for session in list(self.sessions.get(id_, ())):
+                    effects += self._provider(id_, "unavailable", session, now)
+        return effects
+
+    def reachable(self, domain: str, now: float) -> list[Effect]:
+        """A domain can be reached again: who of it is there, nobody has told."""
+        effects: list[Effect] = []
+        for heat_pump in self.roster.heat_pumps.values():
+            if domain_of(heat_pump.box) == domain:
+                effects += self._ask(heat_pump, now)
+        here = [one.jid for one in self.roster.providers.values() if domain_of(one.jid) == domain]
+        return [*effects, *(self._hub_presence(jid) for jid in here)]
+
+    def doubt(self, box: str, now: float) -> list[Effect]:
+        """A server answered for this box (bare JID), which was thought to be online: it is asked."""
+        heat_pump = self.roster.heat_pump_of_box(box)
+        online = heat_pump is not None and self.states.get(heat_pump.id) is LinkState.ONLINE
+        return self._ask(heat_pump, now) if heat_pump is not None and online else []
+
     # --- boxes ------------------------------------------------------------------------------------
 
     def _box(self, heat_pump: HeatPump, type_: str, now: float) -> list[Effect]:
@@ -234,6 +268,10 @@ class PresenceBoard:
     def _ask(self, heat_pump: HeatPump, now: float, *, away: bool = False) -> list[Effect]:
         effects = self._set(heat_pump.id, LinkState.UNKNOWN, now)
         return [*effects, self._hub_presence(self.addresses.box(heat_pump.box), heat_pump.id, away=away)]
+
+    def _left(self, jid: str) -> Emit:
+        """Whoever was removed is told that there is no hub for him any more: no association stays."""
+        return Emit(stanza("presence", "unavailable", "", self.addresses.domain, jid))
 
     def _hub_presence(self, to: str, asks: str = "", *, away: bool = False) -> Emit:
         gone = stanza("presence", "unavailable", "", self.addresses.domain, to) if away else ""

@@ -93,6 +93,11 @@ class SharedPresence:
         self._listening = False
         self._wake.set()
 
+    @property
+    def alone(self) -> bool:
+        """No other router takes part: every stanza for the hub is heard here."""
+        return self._listening and not self._others
+
     # --- with the registry ------------------------------------------------------------------------
 
     async def enter(self, now: float) -> None:

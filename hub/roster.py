@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -123,12 +123,15 @@ class Roster:
 
     A grant on a group counts for each of its members when it is asked for: for one that came later too, for
     one that left no longer.
+
+    ``domains``: how many boxes and providers are at home in each.
     """
 
     revision: int = 0
     heat_pumps: dict[str, HeatPump] = field(default_factory=dict)
     providers: dict[str, Provider] = field(default_factory=dict)
     leaving: dict[str, HeatPump] = field(default_factory=dict)
+    domains: Counter[str] = field(default_factory=Counter)
     _by_box: dict[str, str] = field(default_factory=dict)
     _by_jid: dict[str, str] = field(default_factory=dict)
     _grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
@@ -179,10 +182,12 @@ class Roster:
             self.leaving.pop(self._leaving_by_box.pop(heat_pump.box, ""), None)
             self.heat_pumps[heat_pump.id] = heat_pump
             self._by_box[heat_pump.box] = heat_pump.id
+            self.domains[domain_of(heat_pump.box)] += 1
         for provider in changes.providers:
             self._drop_provider(provider.id)
             self.providers[provider.id] = provider
             self._by_jid[provider.jid] = provider.id
+            self.domains[domain_of(provider.jid)] += 1
         for member in changes.members:
             self._add_member(member)
         for grant in changes.grants:
@@ -335,10 +340,24 @@ class Roster:
         if left and self._leaving_by_box.get(left.box) == id_:
             del self._leaving_by_box[left.box]
         dropped = self.heat_pumps.pop(id_, None)
+        self._one_less(dropped.box if dropped else "")
         if dropped and self._by_box.get(dropped.box) == id_:
             del self._by_box[dropped.box]
 
     def _drop_provider(self, id_: str) -> None:
         dropped = self.providers.pop(id_, None)
+        self._one_less(dropped.jid if dropped else "")
         if dropped and self._by_jid.get(dropped.jid) == id_:
             del self._by_jid[dropped.jid]
+
+    def _one_less(self, bare_jid: str) -> None:
+        domain = domain_of(bare_jid)
+        if self.domains[domain] > 1:
+            self.domains[domain] -= 1
+        else:
+            del self.domains[domain]
+
+
+def domain_of(bare_jid: str) -> str:
+    """Where an account is at home."""
+    return bare_jid.rpartition("@")[2]

@@ -15,6 +15,7 @@ from hub.addresses import Addresses
 from hub.audit import AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
+from hub.domains import DOUBTS, Domains
 from hub.garbage import long_lived
 from hub.gate import Gate, Verdict
 from hub.group_request import GroupRequest
@@ -55,6 +56,7 @@ class RouterProcess:
         self._roster = Roster()
         addresses = Addresses(config.domain)
         self._board = PresenceBoard(addresses, self._roster)
+        self._domains = Domains(config.domain)
         self._gate = Gate(config.limits.limits(), self._roster, addresses.operations)
         self._counts = Counts()
         self._router = RouterWithOperations(addresses, self._roster)
@@ -114,6 +116,9 @@ class RouterProcess:
         stanza = Stanza.of(element)
         if self._blind(now):
             self._stop_all()
+        if self._domains.is_answer(stanza):
+            self._reached(stanza, now)
+            return
         verdict = self._gate.admit(stanza, now)
         if verdict is not Verdict.PASS:
             self._traffic.over_limit(verdict, stanza)
@@ -123,6 +128,8 @@ class RouterProcess:
                 self._counts.stanzas["presence", "taken"] += 1
                 self._perform(self._board.handle(stanza, now))
             return
+        if stanza.type == "error" and stanza.kind == "iq" and stanza.error_condition in DOUBTS:
+            self._perform(self._board.doubt(stanza.sender.partition("/")[0], now))
         self._traffic.take(stanza, now, in_force=not self._stopped)
 
     def _send(self, xml: str) -> None:
@@ -186,8 +193,31 @@ class RouterProcess:
                 case KeepSession():
                     self._shared.keep(effect)
 
+    def _reached(self, answer: Stanza, now: float) -> None:
+        """A domain has answered, or the XMPP server for it."""
+        news = self._domains.answered(answer)
+        if news is True:
+            log.info("a domain can be reached again", domain=answer.sender)
+            self._perform(self._board.reachable(answer.sender, now))
+        elif news is False:
+            self._unreachable(answer.sender, answer.error_condition, now)
+
+    def _unreachable(self, domain: str, reason: str, now: float) -> None:
+        log.warning("a domain cannot be reached", domain=domain, reason=reason)
+        self._perform(self._board.unreachable(domain, now))
+
+    def _ask_domains(self, now: float) -> None:
+        if not self._link.up:
+            return
+        for question in self._domains.ask(self._roster.domains, now):
+            self._send(question)
+        if self._shared.alone:
+            for domain in self._domains.silent(now):
+                self._unreachable(domain, "no answer", now)
+
     def _down(self) -> None:
         self._shared.link_down()
+        self._domains.forget()
         self._pacer.clear()
         self._spreading.clear()
         self._perform(self._board.stop(time.time()))
@@ -252,6 +282,7 @@ class RouterProcess:
             now = time.time()
             if not self._blind(now):
                 self._perform(self._board.tick(now))
+                self._ask_domains(now)
             for stanza in self._gate.due(now):
                 self._perform(self._board.handle(stanza, now))
             self._report(before)
@@ -279,6 +310,7 @@ class RouterProcess:
             providers=len(self._roster.providers),
             presence=Counter(state.value for state in self._board.states.copy().values()),
             provider_sessions=sum(map(len, self._board.sessions.copy().values())),
+            domains_unreachable=len(self._domains.unreachable),
             in_hand=len(self._traffic),
             paced=len(self._pacer),
             spreading=len(self._spreading),

@@ -15,8 +15,10 @@ from prometheus_client.registry import Collector
 from hub import logs
 from hub.audit import OPERATIONS_CHAIN, AuditLog
 from hub.config import HubConfig
+from hub.enrolment.metrics import EnrolmentMetrics
 from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
+from hub.history.expiry import ExpiryTask
 from hub.history.metrics import HistoryMetrics
 from hub.metrics import HubCollector, registry_of
 from hub.operations.metrics import OperationsMetrics
@@ -62,12 +64,14 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             metrics.append(HubCollector(config.router_name, router.snapshot))
         if COLLECTOR in wanted:
             collector = CollectorProcess(config, registry)
-            parts.append(collector)
+            parts += [collector, ExpiryTask(config, registry)]
             metrics.append(HistoryMetrics(collector.snapshot))
         if ENROLMENT in wanted:
             its_audit = await AuditLog.open(config.databases.audit, CHAIN)
             opened.push_async_callback(its_audit.close)
-            parts.append(EnrolmentProcess(config, registry, its_audit))
+            enrolment = EnrolmentProcess(config, registry, its_audit)
+            parts.append(enrolment)
+            metrics.append(EnrolmentMetrics(enrolment.snapshot))
         if OPERATIONS in wanted:
             own_audit = await AuditLog.open(config.databases.audit, OPERATIONS_CHAIN)
             opened.push_async_callback(own_audit.close)

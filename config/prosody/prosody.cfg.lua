@@ -86,13 +86,19 @@ modules_disabled = {
     "offline";
     "carbons";
     "mam";
-    -- Federation is off. To let providers and manufacturers use domains of their own, remove this line, open port
-    -- 5269, and give every VirtualHost and Component a name in the public DNS; the settings below then apply.
-    "s2s";
+    -- Federation is off while "s2s" stands here. To let providers and manufacturers use domains of their own,
+    -- replace this by nothing and see docs/federation.md.
+    @federation_off@
 }
 
 s2s_require_encryption = true
 s2s_secure_auth = true -- a valid certificate, never dialback
+-- Other servers (s2s). On a real server: s2s_interfaces = { "*", "::" } and s2s_ports = { 5269 }
+s2s_interfaces = { "@server_interface@" }
+s2s_ports = { @server_port@ }
+-- Seconds another server has for a connection and its handshake; then what was for it bounces, and the hub knows
+-- that it cannot be reached.
+s2s_timeout = 20
 
 ---------------------------------------------------------------------------------------------------------------
 -- Dead links (wired profile: a cut is known within 30 s)

@@ -18,6 +18,8 @@ OPERATOR_CHAIN = "operator"
 """The chain of the operator's commands; no router may have this name."""
 OPERATIONS_CHAIN = "ops"
 """The chain of what operations does of its own; no router may have this name either."""
+HISTORY_CHAIN = "history"
+"""The chain of what is done to the history for want of consent; no router may have this name either."""
 FIRST_PREVIOUS = "0" * 64
 """What stands for the hash before the first row of a chain."""
 _as_json = json.JSONEncoder(separators=(",", ":")).encode

@@ -161,24 +161,26 @@ class AuditLog:
 
     def _commit(self, entries: Sequence[AuditEntry]) -> None:
         with self._engine.begin() as connection:
-            self._insert(connection, entries)
+            insert_entries(connection, self._chain, entries)
 
-    def _insert(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
-        last = connection.execute(
-            select(EntryRow.seq, EntryRow.hash)
-            .where(EntryRow.chain == self._chain)
-            .order_by(EntryRow.seq.desc())
-            .limit(1)
-        )
-        found = last.one_or_none()
-        seq, previous = (found.seq, found.hash) if found else (0, FIRST_PREVIOUS)
-        for at in range(0, len(entries), ROWS_AT_ONCE):
-            part = entries[at : at + ROWS_AT_ONCE]
-            row: list[float | str] = []
-            for entry in part:
-                seq += 1
-                values = stored_values(entry)
-                digest = row_hash(previous, self._chain, seq, values)
-                row += (previous, self._chain, seq, *values, digest)
-                previous = digest
-            connection.exec_driver_sql(_INSERT + ", ".join([_PLACES] * len(part)), tuple(row))
+
+def insert_entries(connection: Connection, chain: str, entries: Sequence[AuditEntry]) -> None:
+    """Put entries at the end of a chain, in a transaction that holds the write lock."""
+    last = connection.execute(
+        select(EntryRow.seq, EntryRow.hash)
+        .where(EntryRow.chain == chain)
+        .order_by(EntryRow.seq.desc())
+        .limit(1)
+    )
+    found = last.one_or_none()
+    seq, previous = (found.seq, found.hash) if found else (0, FIRST_PREVIOUS)
+    for at in range(0, len(entries), ROWS_AT_ONCE):
+        part = entries[at : at + ROWS_AT_ONCE]
+        row: list[float | str] = []
+        for entry in part:
+            seq += 1
+            values = stored_values(entry)
+            digest = row_hash(previous, chain, seq, values)
+            row += (previous, chain, seq, *values, digest)
+            previous = digest
+        connection.exec_driver_sql(_INSERT + ", ".join([_PLACES] * len(part)), tuple(row))

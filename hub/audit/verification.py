@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
-from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, row_hash
+from hub.audit.checkpoint import PRUNE, Checkpoint
+from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, OPERATOR_CHAIN, row_hash
 from hub.audit.log import AUDIT_SCHEMA
 from hub.audit.models import EntryRow
 from hub.database import open_engine, reading
@@ -30,11 +31,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a chain. Noted elsewhere, it shows later that no row at the end was taken away."""
+    """The end of a chain. Noted elsewhere, it shows later that no row at the end was taken away.
+
+    ``first`` and ``since`` tell from which row and which time on (seconds since 1970 UTC) the chain could be
+    checked: what lay before was removed by retention.
+    """
 
     chain: str
     seq: int
     hash: str
+    first: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,11 @@ class Verification:
 
 @dataclass(slots=True)
 class _Chain:
-    seq: int = 0
-    hash: str = FIRST_PREVIOUS
+    first: int
+    before_first: str
+    since: float
+    seq: int
+    hash: str
 
 
 class ChainChecker:
@@ -56,19 +66,45 @@ class ChainChecker:
 
     def __init__(self) -> None:
         self._chains: dict[str, _Chain] = {}
-        self.findings: list[Finding] = []
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._findings: list[Finding] = []
 
     def take(self, row: Mapping[str, Any]) -> None:
         """Check the next row, with all columns of the table."""
-        chain = self._chains.setdefault(row["chain"], _Chain())
+        chain = self._chains.get(row["chain"])
+        if chain is None:
+            start = _Chain(row["seq"], row["previous_hash"], row["at"], row["seq"] - 1, row["previous_hash"])
+            chain = self._chains[row["chain"]] = start
         for problem in self._problems(row, chain):
-            if len(self.findings) < MAX_FINDINGS:
-                self.findings.append(Finding(row["chain"], row["seq"], problem))
+            self._find(row["chain"], row["seq"], problem)
         chain.seq, chain.hash = row["seq"], row["hash"]
+        if row["chain"] == OPERATOR_CHAIN and row["service"] == PRUNE:
+            checkpoint = Checkpoint.read(row["references"], row["detail"])
+            if checkpoint is not None:
+                self._checkpoints[checkpoint.chain] = checkpoint
 
-    def heads(self) -> tuple[Head, ...]:
-        """Where each chain taken so far ends."""
-        return tuple(Head(name, chain.seq, chain.hash) for name, chain in sorted(self._chains.items()))
+    def result(self) -> Verification:
+        """When all rows were taken: does each chain begin where it did, or where retention left it?"""
+        for name, chain in sorted(self._chains.items()):
+            kept = self._checkpoints.get(name, Checkpoint(name, 0, FIRST_PREVIOUS))
+            if chain.first > kept.seq + 1:
+                self._find(name, chain.first, f"rows {kept.seq + 1} to {chain.first - 1} are missing")
+            elif chain.first <= kept.seq:
+                self._find(name, chain.first, f"is there, though all up to {kept.seq} were removed")
+            elif chain.before_first != kept.hash:
+                self._find(name, chain.first, "does not follow from the row before it")
+        for name, gone in sorted(self._checkpoints.items()):
+            if name not in self._chains:
+                self._find(name, gone.seq + 1, "and all after it are missing")
+        heads = (
+            Head(name, chain.seq, chain.hash, chain.first, chain.since)
+            for name, chain in sorted(self._chains.items())
+        )
+        return Verification(tuple(self._findings), tuple(heads))
+
+    def _find(self, chain: str, seq: int, problem: str) -> None:
+        if len(self._findings) < MAX_FINDINGS:
+            self._findings.append(Finding(chain, seq, problem))
 
     @staticmethod
     def _problems(row: Mapping[str, Any], before: _Chain) -> Iterable[str]:
@@ -94,7 +130,7 @@ async def verify(url: str) -> Verification:
                 _take(checker, row)
     finally:
         await engine.dispose()
-    return Verification(tuple(checker.findings), checker.heads())
+    return checker.result()
 
 
 def _take(checker: ChainChecker, row: RowMapping) -> None:

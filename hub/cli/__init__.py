@@ -6,12 +6,19 @@ import click
 
 from hub.cli.audit import audit_commands
 from hub.cli.box import box_commands
+from hub.cli.consent import consent_commands, reminder_commands
 from hub.cli.context import HubGroup, config_option
 from hub.cli.grant import grant_commands
+from hub.cli.grant_change import change_command, extend_command, narrow_command
+from hub.cli.grant_explain import explain_command
 from hub.cli.group import group_commands
 from hub.cli.heatpump import heatpump_commands
 from hub.cli.history import history_commands
+from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
+from hub.cli.manufacturer import manufacturer_commands
+from hub.cli.owner import owner_commands
+from hub.cli.person import person_commands
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 
@@ -47,8 +54,17 @@ for command in (
     box_commands,
     group_commands,
     provider_commands,
+    manufacturer_commands,
     grant_commands,
     history_commands,
+    person_commands,
+    owner_commands,
+    consent_commands,
+    reminder_commands,
     audit_commands,
 ):
     main.add_command(command)
+
+for command in (narrow_command, extend_command, change_command, explain_command):
+    grant_commands.add_command(command)
+history_commands.add_command(expire_command)

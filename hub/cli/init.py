@@ -78,6 +78,10 @@ presence:
 history:
   # So many boxes a second are asked for their reports after a restart of the collector or the XMPP server.
   pace: 100
+  # When consent ends, collection stops at once. What was collected stays for so many days, then it is made
+  # anonymous, or erased if after_consent says so: once a day, recorded in the audit.
+  keep_days_after_consent: 30
+  after_consent: anonymise
 
 # Boxes that enrol with a one-time code and log in with a certificate of this hub: docs/enrolment.md.
 enrolment:

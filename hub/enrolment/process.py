@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -53,6 +54,16 @@ class _Revoked:
     serials: list[str] | None = None
     revision: int = -1
     looked: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentSnapshot:
+    """The state at the moment of asking."""
+
+    link_up: bool
+    in_hand: int
+    revoked: int
+    answers: Counter[str]
 
 
 class EnrolmentProcess:
@@ -196,6 +207,15 @@ class EnrolmentProcess:
         if unknown.count and now - unknown.since >= COUNTED_EVERY:
             self._unknown = _Unknown(since=now)
             await self._audit.append(_refusal(now, "", f"{unknown.count} requests with unknown codes"))
+
+    def snapshot(self) -> EnrolmentSnapshot:
+        """The state now, for Prometheus; called from the probe's thread, so it only reads."""
+        return EnrolmentSnapshot(
+            link_up=self._link.up,
+            in_hand=len(self._work),
+            revoked=len(self._revoked.serials or ()),
+            answers=self._desk.counts.copy(),
+        )
 
     def unhealthy(self) -> list[str]:
         """Why the process should be restarted: its event loop hangs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,6 +162,10 @@ class HistoryStore:
             states = [tally.row(series, now) for series, tally in _tallies(batch, new).items()]
             await connection.execute(_UPDATE, states)
         return written
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One transaction for what is done to samples later (``letting_go``)."""
+        return self._engine.begin()
 
     async def states(self, series: Collection[int]) -> list[SeriesState]:
         """How far these series are; one that is not there is left out."""

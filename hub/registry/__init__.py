@@ -54,6 +54,7 @@ from hub.registry.link_state import (
 )
 from hub.registry.lookup import get_group, get_heat_pump, get_provider
 from hub.registry.models import HeatPumpRow, ProviderRow, SteeringState
+from hub.registry.people_models import PersonRow
 from hub.registry.providers import add_provider, list_providers, remove_provider
 from hub.registry.routers import (
     COLLECTOR,
@@ -100,6 +101,7 @@ __all__ = [
     "NewGrant",
     "NotFound",
     "OpenSteering",
+    "PersonRow",
     "Presence",
     "ProviderRow",
     "ProviderSession",

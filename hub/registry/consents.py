@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import CompoundSelect, Row, null, select, union_all
+from sqlalchemy import CompoundSelect, Row, delete, null, select, union_all
 from sqlalchemy.orm import Session
 
 from hub.registry.models import GrantRow, GroupMemberRow, HeatPumpRow, HistorySeriesRow
@@ -97,10 +97,18 @@ _GROUP_GRANTS = (
 def _joined(
     session: Session, pumps: Sequence[Row[int, str, str, float | None]], *, everything: bool
 ) -> Iterator[Consented]:
+    consents = _consents(session, None if everything else [pump.pk for pump in pumps])
+    for pk, id_, box, removed_at in pumps:
+        removed = removed_at is not None
+        yield Consented(pk, id_, box, removed, () if removed else tuple(consents.get(pk, ())))
+
+
+def _consents(session: Session, of: list[int] | None) -> dict[int, list[Consent]]:
+    """By HeatPumpRow.pk: those of these heat pumps, or all."""
     consents: dict[int, list[Consent]] = {}
     queries = [_GRANTS, _GROUP_GRANTS]
-    if not everything:
-        parts = list(_parts([pump.pk for pump in pumps]))
+    if of is not None:
+        parts = list(_parts(of))
         queries = [_GRANTS.where(GrantRow.heat_pump_pk.in_(pks)) for pks in parts]
         queries += [_GROUP_GRANTS.where(GroupMemberRow.heat_pump_pk.in_(pks)) for pks in parts]
     for query in queries:
@@ -110,9 +118,37 @@ def _joined(
                 ends = min((end for end in (until, revoked, left) if end is not None), default=None)
                 if ends is None or begins < ends:
                     consents.setdefault(pk, []).append(Consent(begins, ends))
-    for pk, id_, box, removed_at in pumps:
-        removed = removed_at is not None
-        yield Consented(pk, id_, box, removed, () if removed else tuple(consents.get(pk, ())))
+    return consents
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A heat pump that has a series, and all its consents, past ones and those of a removed one too."""
+
+    pk: int
+    heat_pump: str
+    removed: bool
+    series: int
+    consents: tuple[Consent, ...]
+
+
+def followed(session: Session) -> list[Followed]:
+    """Every heat pump of which there are or were measurements, by id."""
+    consents = _consents(session, None)
+    rows = session.execute(
+        select(HeatPumpRow.pk, HeatPumpRow.id, HeatPumpRow.removed_at, HistorySeriesRow.series)
+        .join(HistorySeriesRow, HistorySeriesRow.heat_pump_pk == HeatPumpRow.pk)
+        .order_by(HeatPumpRow.id, HeatPumpRow.pk)
+    )
+    return [
+        Followed(pk, id_, removed is not None, series, tuple(consents.get(pk, ())))
+        for pk, id_, removed, series in rows
+    ]
+
+
+def forget_series(session: Session, pk: int) -> None:
+    """Cut the only tie between a heat pump (HeatPumpRow.pk) and its measurements."""
+    session.execute(delete(HistorySeriesRow).where(HistorySeriesRow.heat_pump_pk == pk))
 
 
 def series_of(session: Session, pks: Collection[int]) -> dict[int, int]:

@@ -13,6 +13,8 @@ from hub.registry.models import HeatPumpRow
 from hub.registry.routers import next_revision
 from hub.registry.shut_out import account_of, let_in_again
 
+KEPT_CERTIFICATES = 365 * 86_400.0
+"""Seconds a certificate is kept after its end: longer than it could be renewed by its key."""
 KEPT_CODES = 30 * 86_400.0
 """Seconds a code is kept after it can no longer be used; what became of it stands in the audit."""
 
@@ -100,6 +102,7 @@ def use_code(session: Session, identity: bytes, serial: int, der: bytes, *, now:
     row.ended, row.serial = now, f"{serial:X}"
     pump = session.get_one(HeatPumpRow, row.heat_pump_pk)
     revoke_certificates(session, pump.pk, now)
+    _forget_old(session, pump.pk, now)
     session.add(_certificate(pump.pk, row.box, serial, der, now, ends))
     session.flush()
     if session.get(ShutOutRow, pump.pk) is not None:
@@ -128,6 +131,7 @@ def add_certificate(
 ) -> None:
     """The next certificate of a heat pump's box; the former ones run out by themselves. Raises NotFound."""
     pump = get_heat_pump(session, heat_pump)
+    _forget_old(session, pump.pk, now)
     session.add(_certificate(pump.pk, pump.box, serial, der, now, ends))
     session.flush()
 
@@ -198,6 +202,14 @@ def _certificate(
         serial=f"{serial:X}", heat_pump_pk=heat_pump_pk, box=box, der=der, issued=now, ends=ends,
         revoked_at=None,
     )  # fmt: skip
+
+
+def _forget_old(session: Session, heat_pump_pk: int, now: float) -> None:
+    session.execute(
+        delete(CertificateRow).where(
+            CertificateRow.heat_pump_pk == heat_pump_pk, CertificateRow.ends < now - KEPT_CERTIFICATES
+        )
+    )
 
 
 def _end_codes(session: Session, heat_pump_pk: int, now: float) -> None:

@@ -12,6 +12,7 @@ from hub.registry.errors import InvalidInput, NotFound
 from hub.registry.lookup import get_group, get_heat_pump, get_provider, is_group
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
 from hub.registry.naming import checked_text
+from hub.registry.purposes import default_end, require_ground
 from hub.registry.rights import rights_of, scope_of, stored_rights, stored_scope
 from hub.registry.routers import next_revision
 from hub.registry.scope import checked_scope
@@ -65,7 +66,8 @@ class GrantRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewGrant:
-    """What an operator grants, from ``valid_from`` (None: at once) until ``until`` (None: no end).
+    """What is granted, from ``valid_from`` (None: at once) until ``until`` (None: no end, or a year if it
+    rests on consent).
 
     ``on``: a heat pump, or a group, then or not with ``@`` before it.
     """
@@ -85,14 +87,19 @@ class NewGrant:
 def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     """Give a provider rights on a heat pump, or on each that is in a group as long as it is.
 
-    Raises NotFound for either of them; InvalidInput for no rights, a wrong scope or priority, or an end that
-    lies before the start or in the past; Conflict if it may schedule and no schedule of the box is free.
+    Raises NotFound for either of them; InvalidInput for no rights, a purpose that needs consent without a
+    ground, a wrong scope or priority, or an end that lies before the start or in the past; Conflict if it
+    may schedule and no schedule of the box is free.
     """
     rights = stored_rights(new.rights)
     if not rights:
         raise InvalidInput(f"a grant needs a right: one of {', '.join(Right)}")
     if new.until is not None and new.until <= max(now, new.valid_from or now):
         raise InvalidInput("the grant would end before it begins, or has ended already: choose a later end")
+    require_ground(new.purpose, new.ground)
+    until = new.until
+    if until is None:
+        until = default_end(new.purpose, new.giver, max(now, new.valid_from or now))
     provider = get_provider(session, new.provider)
     group = named_group(session, new.on)
     row = GrantRow(
@@ -102,7 +109,7 @@ def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
         rights=rights,
         scope=stored_scope(checked_scope(new.scope)),
         valid_from=new.valid_from,
-        until=new.until,
+        until=until,
         purpose=checked_text(new.purpose, "purpose"),
         ground=checked_text(new.ground, "ground"),
         giver=new.giver,
@@ -113,11 +120,11 @@ def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     session.add(row)
     session.flush()
     require_priority(rights_of(rights), new.priority)
-    begin_steering(session, row, _heat_pumps_of(session, row), new.priority, row.revision)
+    begin_steering(session, row, heat_pumps_of(session, row), new.priority, row.revision)
     return get_grant(session, row.pk)
 
 
-def _heat_pumps_of(session: Session, grant: GrantRow) -> list[int]:
+def heat_pumps_of(session: Session, grant: GrantRow) -> list[int]:
     """The heat pumps (HeatPumpRow.pk) that a grant is on now."""
     if grant.heat_pump_pk is not None:
         return [grant.heat_pump_pk]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from hub.registry.grants import end_grants
 from hub.registry.groups import end_memberships
 from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
+from hub.registry.manufacturers import grant_to_manufacturer
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
@@ -18,7 +19,7 @@ from hub.roster import HeatPump
 def add_heat_pump(
     session: Session, new: HeatPump, *, hub_domain: str, now: float, note: str = ""
 ) -> HeatPumpRow:
-    """Take in a heat pump and the bare JID of its box.
+    """Take in a heat pump and the bare JID of its box; the manufacturer of that domain may see its state.
 
     Raises InvalidInput for an id or JID that can never be, Conflict for one that is taken.
     """
@@ -30,6 +31,7 @@ def add_heat_pump(
     row = HeatPumpRow(id=id_, box=box, note=note, created=now, removed_at=None, revision=revision)
     session.add(row)
     box_moved(session, box, revision)
+    grant_to_manufacturer(session, row, now=now)
     return row
 
 

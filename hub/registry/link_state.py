@@ -7,7 +7,7 @@ presence by the router that heard it last.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
@@ -27,12 +27,16 @@ IDS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A box's link state since ``since`` (seconds since 1970 UTC), and the resource of its full JID."""
+    """A box's link state since ``since`` (seconds since 1970 UTC), and the resource of its full JID.
+
+    ``seen``: until when it is known to have been online, None if it never was.
+    """
 
     heat_pump: str
     state: LinkState
     since: float
     resource: str
+    seen: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,12 @@ class Shared:
 
 
 _KEEP_STATE = text(
-    "INSERT INTO presence (heat_pump_pk, state, since, heard, resource, revision)"
-    " SELECT pk, :state, :at, :at, 'IEC', :revision FROM heat_pump WHERE id = :id AND removed_at IS NULL"
+    "INSERT INTO presence (heat_pump_pk, state, since, heard, seen, resource, revision)"
+    " SELECT pk, :state, :at, :at, CASE :state WHEN 'online' THEN :at END, 'IEC', :revision"
+    " FROM heat_pump WHERE id = :id AND removed_at IS NULL"
     " ON CONFLICT (heat_pump_pk) DO UPDATE SET state = excluded.state, heard = excluded.heard,"
+    " seen = CASE WHEN 'online' IN (presence.state, excluded.state) THEN excluded.heard"
+    " ELSE presence.seen END,"
     " since = CASE presence.state WHEN excluded.state THEN presence.since ELSE excluded.since END,"
     " revision = CASE presence.state WHEN excluded.state THEN presence.revision ELSE excluded.revision END"
     " WHERE presence.heard <= excluded.heard AND (presence.state = 'unknown' OR NOT :silent)"
@@ -158,8 +165,8 @@ def forget_presence(session: Session, now: float) -> None:
     )
 
 
-def _presence(heat_pump: str, state: str, since: float, resource: str) -> Presence:
-    return Presence(heat_pump, LinkState(state), since, resource)
+def _presence(heat_pump: str, state: str, since: float, resource: str, seen: float | None) -> Presence:
+    return Presence(heat_pump, LinkState(state), since, resource, seen)
 
 
 def _next_revision(session: Session) -> int:
@@ -170,6 +177,6 @@ def _next_revision(session: Session) -> int:
     ).scalar_one()
 
 
-_STATES = select(HeatPumpRow.id, PresenceRow.state, PresenceRow.since, PresenceRow.resource).join(
-    PresenceRow, PresenceRow.heat_pump_pk == HeatPumpRow.pk
-)
+_STATES = select(
+    HeatPumpRow.id, PresenceRow.state, PresenceRow.since, PresenceRow.resource, PresenceRow.seen
+).join(PresenceRow, PresenceRow.heat_pump_pk == HeatPumpRow.pk)

@@ -177,6 +177,14 @@ class SteeringRow(Base):
     revision: Mapped[int] = mapped_column(index=True)
 
 
+class ManufacturerRow(Base):
+    """A provider that has boxes on an XMPP domain of its own; removed with it."""
+
+    __tablename__ = "manufacturer"
+    provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), primary_key=True)
+    domain: Mapped[str] = mapped_column(String, index=True)
+
+
 class RevisionRow(Base):
     """The one counter that every change takes its revision from."""
 
@@ -201,6 +209,8 @@ class RouterRow(Base):
 class PresenceRow(Base):
     """The link state of a heat pump's box, since when it is so and when that was last heard.
 
+    ``seen``: until when it is known to have been online.
+
     ``revision`` is that of presence.
     """
 
@@ -209,6 +219,7 @@ class PresenceRow(Base):
     state: Mapped[str] = mapped_column(String)
     since: Mapped[float] = mapped_column(Float)
     heard: Mapped[float] = mapped_column(Float)
+    seen: Mapped[float | None] = mapped_column(Float)
     resource: Mapped[str] = mapped_column(String)
     revision: Mapped[int] = mapped_column(index=True)
 

@@ -33,3 +33,13 @@ def checked_scope(patterns: Iterable[str]) -> tuple[str, ...]:
     if len(distinct) > MAX_PATTERNS:
         raise InvalidInput(f"{len(distinct)} scope patterns: at most {MAX_PATTERNS} in one grant")
     return () if EVERYTHING in distinct else tuple(distinct)
+
+
+def within(pattern: str, other: str) -> bool:
+    """All that ``pattern`` covers, ``other`` covers too; both as ``checked_scope`` gives them."""
+    outer = _parts(other)
+    return _parts(pattern)[: len(outer)] == outer
+
+
+def _parts(pattern: str) -> list[str]:
+    return pattern.removesuffix("*").rstrip("./").replace("/", ".", 1).split(".")

@@ -17,15 +17,15 @@ ANSWER_TIMEOUT = 10.0
 class BackgroundProxy:
     """A TCP proxy on a free loopback port in front of another port, whose line can be cut."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, target_host: str = LOOPBACK) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
-        self._proxy: SwallowingProxy = self._do(self._make(target_port))
+        self._proxy: SwallowingProxy = self._do(self._make(target_port, target_host))
 
     @staticmethod
-    async def _make(target_port: int) -> SwallowingProxy:
-        proxy = SwallowingProxy(target_port, LOOPBACK)
+    async def _make(target_port: int, target_host: str) -> SwallowingProxy:
+        proxy = SwallowingProxy(target_port, target_host)
         await proxy.start()
         return proxy
 

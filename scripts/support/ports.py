@@ -25,10 +25,11 @@ class ReservedPort:
     SO_REUSEADDR bind and listen on it, and gives it to nobody who asks for any free port.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = LOOPBACK) -> None:
+        """Reserve a port on one of the loopback addresses 127.0.0.0/8."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((LOOPBACK, 0))
+        self._socket.bind((address, 0))
         self.number = int(self._socket.getsockname()[1])
 
     def release(self) -> None:

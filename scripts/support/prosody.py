@@ -20,6 +20,7 @@ from support.pki import CertificateAuthority, write_private
 from support.ports import LOOPBACK, ReservedPort
 from support.processes import die_with_parent, is_alive
 from support.prosody_config import EnrolmentSettings, ProsodySettings, render
+from support.prosody_federation import Federation
 from support.prosody_install import ProsodyInstall, ProsodyUnavailableError, find_prosody
 
 __all__ = [
@@ -68,7 +69,7 @@ class ProsodyServer:
         directory: everything that belongs to this server, mode 0700.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three by name
         self,
         directory: Path,
         domains: Sequence[str],
@@ -77,8 +78,11 @@ class ProsodyServer:
         install: ProsodyInstall | None = None,
         detached: bool = False,
         enrolment: EnrolmentSettings | None = None,
+        federation: Federation | None = None,
     ) -> None:
         """Write configuration and certificates into `directory` and reserve the ports; nothing runs yet.
+
+        With `federation` the server speaks to others; its certificate comes from their CA.
 
         Accounts already in `directory` stay. With `detached` the server outlives this process and is ended
         with `stop_detached`; otherwise the system ends it when the thread that called `start` ends, whatever
@@ -102,9 +106,15 @@ class ProsodyServer:
         self._ports = (ReservedPort(), ReservedPort())
         self.c2s_port, self.component_port = (port.number for port in self._ports)
         settings = ProsodySettings(
-            self.directory, domains, component_secrets, self.c2s_port, self.component_port, enrolment
+            self.directory,
+            domains,
+            component_secrets,
+            self.c2s_port,
+            self.component_port,
+            enrolment,
+            federation,
         )
-        authority = CertificateAuthority(self.directory)
+        authority = federation.authority if federation else CertificateAuthority(self.directory)
         settings.certificates.mkdir(exist_ok=True)
         names = [*domains, *component_secrets, "localhost", LOOPBACK]
         authority.issue_server(settings.certificates, "server", names)

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.ports import LOOPBACK
+from support.prosody_federation import MODULES, Federation
 from support.prosody_install import REPOSITORY, lua_string
+
+S2S_PORT = 5269
+"""RFC 6120, 14.4; nobody listens there while s2s is off."""
 
 TEMPLATE = REPOSITORY / "config/prosody/prosody.cfg.lua"
 
 _PLACEHOLDER = re.compile(r"\"@([a-z_]+)@\"|@([a-z_]+)@")
+_MODULES = "modules_enabled = {\n"
 _COMMENT = re.compile(r"^\s*--")
 
 
@@ -65,6 +70,7 @@ class ProsodySettings:
         domains: the domains that have accounts.
         component_secrets: the secret of each component domain (XEP-0114).
         enrolment: if boxes can enrol.
+        federation: if it meets other servers.
     """
 
     directory: Path
@@ -73,6 +79,7 @@ class ProsodySettings:
     client_port: int
     component_port: int
     enrolment: EnrolmentSettings | None = None
+    federation: Federation | None = None
 
     @property
     def certificates(self) -> Path:
@@ -96,7 +103,8 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
     Raises:
         KeyError: the template has a placeholder that this module does not know.
     """
-    enrolment = settings.enrolment
+    enrolment, federation = settings.enrolment, settings.federation
+    plugin_paths = [template.parent, MODULES] if federation else [template.parent]
     values = {
         "data_path": lua_string(str(settings.directory / "data")),
         "pid_file": lua_string(str(settings.pid_file)),
@@ -107,8 +115,12 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
         "client_port": str(settings.client_port),
         "component_port": str(settings.component_port),
         "certificates": lua_string(str(settings.certificates)),
-        "plugin_path": lua_string(str(template.parent)),
-        "virtual_hosts": "\n".join(
+        "plugin_path": ", ".join(lua_string(str(path)) for path in plugin_paths),
+        "federation_off": "" if federation else '"s2s";',
+        "server_interface": lua_string(federation.address if federation else LOOPBACK),
+        "server_port": str(federation.port if federation else S2S_PORT),
+        "virtual_hosts": (federation.lines() if federation else "")
+        + "\n".join(
             f"VirtualHost {lua_string(domain)}" + (enrolment.lines(domain) if enrolment else "")
             for domain in settings.domains
         ),
@@ -122,4 +134,5 @@ def render(settings: ProsodySettings, template: Path = TEMPLATE) -> str:
         line if _COMMENT.match(line) else _PLACEHOLDER.sub(lambda found: values[found[1] or found[2]], line)
         for line in lines
     )
-    return "\n".join(filled) + "\n"
+    text = "\n".join(filled) + "\n"
+    return text.replace(_MODULES, f'{_MODULES}    "static_names";\n', 1) if federation else text

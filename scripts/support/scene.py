@@ -218,8 +218,11 @@ class Scene:
 
     def register(self, jid: str) -> str:
         """Make an account; its password lies in ``passwords`` and a private file too."""
+        return self._register(jid, self.xmpp_server)
+
+    def _register(self, jid: str, server: ProsodyServer | EjabberdServer) -> str:
         password = self.passwords[jid] = secrets.token_urlsafe(24)
-        self.xmpp_server.register(jid, password)
+        server.register(jid, password)
         write_private(self.password_file(jid), f"{password}\n".encode())
         return password
 

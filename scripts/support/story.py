@@ -147,7 +147,7 @@ class Story:
 
     def history_is_granted(self) -> None:
         self._tell.step("The operator lets the hub keep a history, for a purpose; the collector follows")
-        purpose = ("--right", "history", "--purpose", "monthly report")
+        purpose = ("--right", "history", "--purpose", "research", "--ground", "consent, 2026-11-02")
         self._operator("grant", "add", "agg", "hp0001", *purpose, "--until", "30d")
         shown = self._operator("history", "status")
         self._tell.lines(shown)

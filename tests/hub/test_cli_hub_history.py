@@ -41,7 +41,8 @@ async def store(folder: Path) -> None:
 @pytest.fixture
 def filled(granted: Hphub, folder: Path) -> Hphub:
     assert (
-        granted("grant", "add", "agg", "hp0001", "--right", "history", "--purpose", "report").exit_code == 0
+        granted("grant", "add", "agg", "hp0001", "--right", "history", "--purpose", "operation").exit_code
+        == 0
     )
     assert granted("heatpump", "add", "hp0002", "--box", "box0002@boxes.example.org").exit_code == 0
     asyncio.run(store(folder))

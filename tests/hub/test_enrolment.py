@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,6 +25,8 @@ from hub.enrolment.authority import (
 )
 from hub.enrolment.certifying import Certified, Terms, certify
 from hub.enrolment.judging import GRACE, MAX_WRONG, Refused
+from hub.enrolment.metrics import EnrolmentMetrics
+from hub.enrolment.process import EnrolmentSnapshot
 from hub.registry import (
     Conflict,
     Registry,
@@ -341,6 +345,37 @@ async def test_a_new_code_ends_the_certificates_before_it(hub: Hub, box: Box) ->
     assert await hub.revoked() == [], "the box works until the new one is there"
     await hub.ask(Box().enrols(identity=bytes(8)))
     assert await hub.revoked() == [f"{first.serial:X}"]
+
+
+async def test_what_ran_out_long_ago_is_forgotten(hub: Hub, box: Box, registry_url: str) -> None:
+    def kept() -> int:
+        with sqlite3.connect(registry_url.removeprefix("sqlite+aiosqlite:///")) as connection:
+            return int(connection.execute("SELECT count(*) FROM certificate").fetchone()[0])
+
+    await hub.code()
+    serial = (await hub.ask(box.enrols())).serial
+    for _ in range(30):  # two and a half years, a renewal each 30 days
+        hub.now += 30 * DAY
+        after = Box()
+        serial = (await hub.ask(box.renews(serial, after.key))).serial
+        box = after
+    assert 12 < kept() < 16
+
+
+def test_what_prometheus_is_told() -> None:
+    snapshot = EnrolmentSnapshot(link_up=True, in_hand=2, revoked=3, answers=Counter(issued=4, refused=5))
+    told = {
+        sample.name + "".join(sample.labels.values()): sample.value
+        for metric in EnrolmentMetrics(lambda: snapshot).collect()
+        for sample in metric.samples
+    }
+    assert told == {
+        "enrol_link_up": 1.0,
+        "enrol_in_hand": 2,
+        "enrol_revoked": 3,
+        "enrol_answers_totalissued": 4,
+        "enrol_answers_totalrefused": 5,
+    }
 
 
 # --- the authority's files --------------------------------------------------------------------------------

@@ -138,9 +138,7 @@ class World:
             await self.consent(number)
         return box
 
-    async def consent(
-        self, number: int, *, right: Right = Right.HISTORY, purpose: str = "heat report"
-    ) -> int:
+    async def consent(self, number: int, *, right: Right = Right.HISTORY, purpose: str = "operation") -> int:
         new = NewGrant("agg", f"hp{number}", [right], "operator", purpose=purpose)
         return (await self.registry.run(add_grant, new, now=1.0)).key
 

@@ -362,6 +362,8 @@ GONE = [
     *(f"unavailable: {alias} -> {BOX1}" for alias in (ALIAS1, ALIAS2)),
     *(f"unavailable: {HP1} -> {session}" for session in (DESK1, DESK2)),
 ]
+NO_HUB_FOR_BOX = f"unavailable: {HUB} -> {BOX1}"
+NO_HUB_FOR_AGG = [f"unavailable: {HUB} -> {session}" for session in (DESK1, DESK2)]
 TOLD_OF_2 = [f"available: {HP2} -> {DESK1}", f"available: {HP2} -> {DESK2}"]
 
 
@@ -419,7 +421,8 @@ def test_a_new_heat_pump_is_asked(online: PresenceBoard) -> None:
 
 
 def test_a_removed_heat_pump_goes_and_is_forgotten(online: PresenceBoard) -> None:
-    assert said(change(online, removed_heat_pumps=("hp0001",), removed_grants=(1,))) == GONE
+    effects = change(online, removed_heat_pumps=("hp0001",), removed_grants=(1,))
+    assert said(effects) == sorted([*GONE, NO_HUB_FOR_BOX])
     assert "hp0001" not in online.states
     assert presence(online, BOX1) == []
 
@@ -435,13 +438,14 @@ def test_an_id_given_anew_is_another_heat_pump(online: PresenceBoard) -> None:
     effects = change(
         online, heat_pumps=(new,), grants=(grant(2),), removed_heat_pumps=("hp0001",), removed_grants=(1,)
     )
-    assert said(effects) == sorted([*GONE, f"available: {HUB} -> new@boxes.example.org/IEC"])
+    assert said(effects) == sorted([*GONE, NO_HUB_FOR_BOX, f"available: {HUB} -> new@boxes.example.org/IEC"])
     assert presence(online, BOX1) == []
     assert len(said(presence(online, "new@boxes.example.org/IEC"))) == 2
 
 
 def test_a_removed_provider_goes_and_its_sessions_are_forgotten(online: PresenceBoard) -> None:
-    assert said(change(online, removed_providers=("agg",), removed_grants=(1,))) == GONE
+    effects = change(online, removed_providers=("agg",), removed_grants=(1,))
+    assert said(effects) == sorted([*GONE, *NO_HUB_FOR_AGG])
     assert online.sessions == {}
     assert presence(online, DESK1) == []
 
@@ -455,6 +459,7 @@ def test_a_provider_id_given_anew_is_another_provider(online: PresenceBoard) -> 
     )  # fmt: skip
     expected = [
         *GONE,
+        *NO_HUB_FOR_AGG,
         f"available: {HUB} -> new@other.example",
         f"unavailable: {HP1} -> {AGG}",
         f"unsubscribed: hp0001@{HUB} -> {AGG}",
@@ -516,3 +521,45 @@ def test_a_grant_on_a_group_begins_and_ends_in_time_for_who_is_in_it_then(board:
         f"unavailable: {ALIAS1} -> {BOX2}",
         f"unavailable: {HP2} -> {DESK1}",
     ]
+
+
+def test_a_box_that_moves_to_another_id_keeps_its_hub(online: PresenceBoard) -> None:
+    moved = HeatPump("hp0009", BOX1.partition("/")[0])
+    effects = change(online, heat_pumps=(moved,), removed_heat_pumps=("hp0001",), removed_grants=(1,))
+    assert NO_HUB_FOR_BOX not in said(effects)
+
+
+# --- domains that cannot be reached ----------------------------------------------------------------
+
+
+def test_the_boxes_of_a_domain_that_cannot_be_reached_are_offline(online: PresenceBoard) -> None:
+    other = HeatPump("hp0003", "box0003@maker.example")
+    change(online, heat_pumps=(other,))
+    presence(online, f"{other.box}/IEC")
+    effects = online.unreachable("boxes.example.org", NOW + 1)
+    assert kept(effects) == {"hp0001": LinkState.OFFLINE, "hp0002": LinkState.OFFLINE}
+    assert said(effects) == [f"unavailable: {HP1} -> {session}" for session in (DESK1, DESK2)]
+    assert online.states["hp0003"] is LinkState.ONLINE
+    assert online.unreachable("boxes.example.org", NOW + 2) == []
+    back = online.reachable("boxes.example.org", NOW + 3)
+    assert said(back) == [f"available: {HUB} -> {BOX1}", f"available: {HUB} -> {BOX2}"]
+    asked(online, back, NOW + 3)
+    presence(online, BOX1)
+    assert kept(online.tick(NOW + 3 + ANSWER_WITHIN)) == {"hp0002": LinkState.OFFLINE}
+
+
+def test_the_providers_of_a_domain_that_cannot_be_reached_have_gone(online: PresenceBoard) -> None:
+    """Their associations in the boxes end; once it is back they hear of the hub."""
+    effects = online.unreachable("aggregator.example", NOW + 1)
+    assert said(effects) == [f"unavailable: {alias} -> {BOX1}" for alias in (ALIAS1, ALIAS2)]
+    assert online.sessions["agg"] == set()
+    assert said(online.reachable("aggregator.example", NOW + 2)) == [f"available: {HUB} -> {AGG}"]
+
+
+def test_a_box_for_which_its_server_answers_is_asked_once(online: PresenceBoard) -> None:
+    effects = online.doubt(BOX1.partition("/")[0], NOW + 1)
+    assert said(effects) == [f"available: {HUB} -> {BOX1}"]
+    assert online.doubt(BOX1.partition("/")[0], NOW + 2) == []
+    assert online.doubt("nobody@boxes.example.org", NOW + 2) == []
+    asked(online, effects, NOW + 2)
+    assert kept(online.tick(NOW + 2 + ANSWER_WITHIN)) == {"hp0001": LinkState.OFFLINE}

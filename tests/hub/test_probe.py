@@ -29,6 +29,7 @@ class Watched:
             providers=1,
             presence=Counter({"online": 2, "offline": 1}),
             provider_sessions=1,
+            domains_unreachable=0,
             in_hand=4,
             paced=5,
             spreading=0,

@@ -30,7 +30,7 @@ async def fill(registry: Registry, pumps: int = 2) -> None:
 
 async def give(registry: Registry, pump: str = "hp1", **more: Any) -> int:
     new = NewGrant(
-        "agg", pump, more.pop("rights", [Right.HISTORY]), "op", **({"purpose": "heat report"} | more)
+        "agg", pump, more.pop("rights", [Right.HISTORY]), "op", **({"purpose": "operation"} | more)
     )
     return (await registry.run(add_grant, new, now=NOW)).key
 

@@ -170,7 +170,7 @@ async def test_a_group_grant_for_history_is_a_consent_while_a_heat_pump_is_in_th
 
     await registry.run(fill)
     before = await registry.read(current_revision)
-    await registry.run(give, "north", Right.HISTORY, "heat report")
+    await registry.run(give, "north", Right.HISTORY, "operation")
     assert await known() == {"hp1": (Consent(NOW, None),), "hp2": (Consent(NOW, None),), "hp3": ()}
     assert set(await known(before)) == {"hp1", "hp2"}
     before = await registry.read(current_revision)

@@ -56,6 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.commands: dict[int, object] = {}
         self.waiting: dict[str, object] = {}
         self.done: set[object] = set()
+        self.cancelled: set[object] = set()
 
     # --- what is done -------------------------------------------------------------------------------
 
@@ -126,7 +127,10 @@ class Machine(RuleBasedStateMachine):
         assert isinstance(data.value, tuple)
         effects = self._write(peer, place, "Cancel", Data("structure", data.value[:-1]))
         assert not [one for one in effects if isinstance(one, Switch)]
-        if self._result(effects) is None:
+        identity = (peer.partition("/")[0], place, data)
+        # The same cancel again, T and all, is a repeat: it ends nothing that was commanded in between.
+        if self._result(effects) is None and identity not in self.cancelled:
+            self.cancelled.add(identity)
             self._end_of(peer.partition("/")[0], place)
 
     @rule(seconds=st.sampled_from((0.0, 1.0, 4.0, 19.0, 21.0, 61.0)))

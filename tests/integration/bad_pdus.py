@@ -215,7 +215,7 @@ TABLE: dict[str, Row] = {
     "an operate without Check": Row("set", lambda: operate(Check=""), WRONG_TYPE),
     "an operate that is a number": Row("set", write(RELAY, "<integer>1</integer>"), WRONG_TYPE),
     "an originator that does not exist": Row(
-        "set", lambda: operate(orCat="<integer>9</integer>"), WRONG_VALUE
+        "set", lambda: operate(orCat="<integer>9</integer>"), FORBIDDEN, WRONG_VALUE
     ),
     "an orIdent of 65 octets": Row(
         "set", lambda: operate(orIdent=f"<octet-string>{'61' * 65}</octet-string>"), WRONG_VALUE

@@ -80,7 +80,7 @@ class HistoryWorld:
             operator(self.scene, "heatpump", "add", heat_pump(number), "--box", box_jid(number))
             operator(
                 self.scene, "grant", "add", "agg", heat_pump(number), "--right", "read",
-                "--right", "history", "--purpose", "test", "--from", LONG_AGO,
+                "--right", "history", "--purpose", "operation", "--from", LONG_AGO,
             )  # fmt: skip
             self.scene.register(box_jid(number))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -39,9 +40,11 @@ async def until(condition: Callable[[], bool], patience: float = PATIENCE) -> No
 class RawParty:
     """One session. ``heard``: stanzas that came, without the hub's presence and answers to ``ask``."""
 
-    def __init__(self, jid: str, password: str, scene: Scene, port: int | None = None) -> None:
+    def __init__(
+        self, jid: str, password: str, scene: Scene, port: int | None = None, *, ca_file: Path | None = None
+    ) -> None:
         self._stream = ClientXMPP(jid, password, sasl_mech="SCRAM-SHA-256")
-        self._stream.ca_certs = scene.xmpp_server.ca_file
+        self._stream.ca_certs = ca_file or scene.xmpp_server.ca_file
         self._stream.enable_direct_tls = False
         self._stream.add_filter("in", self._take)
         self._port = port or scene.xmpp_server.c2s_port

@@ -26,7 +26,7 @@ from support.scene import MODEL, Program, Scene, box_jid, simulated, simulated_p
 
 HEAT_PUMP, NUMBER = "hp0001", 1
 PATIENCE = 60.0
-CONSENT = ("grant", "add", "agg", HEAT_PUMP, "--right", "history", "--purpose", "monthly report")
+CONSENT = ("grant", "add", "agg", HEAT_PUMP, "--right", "history", "--purpose", "operation")
 
 
 @dataclass

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,9 +15,12 @@ from xml.etree.ElementTree import Element
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+import device_agent.cli
+import hub.cli
 from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
 from device_agent.enrolment.identity import Identity
 from hub.enrolment.authority import DAY, Authority
@@ -36,7 +38,6 @@ from support.scene import (
     GUESTS,
     HISTORY,
     HUB,
-    PROGRAMS,
     PROVIDER_JID,
     Program,
     Scene,
@@ -62,18 +63,24 @@ def scene(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFact
         made.close()
 
 
-def hpbox(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [str(PROGRAMS / "hpbox"), *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, check=False)
+def hpbox(*arguments: str, stdin: str = "") -> Result:
+    """In this process: one more would take seconds to start."""
+    return CliRunner().invoke(device_agent.cli.main, list(arguments), input=stdin)
 
 
-def new_code(scene: Scene, *arguments: str) -> str:
-    return str(json.loads(scene.hphub(*arguments, "--json"))["code"])
+def hphub(scene: Scene, *arguments: str) -> str:
+    """So too; not where an event loop runs."""
+    result = CliRunner().invoke(hub.cli.main, list(arguments), env=scene.hub_environment)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
-def box_row(scene: Scene, heat_pump: str = HEAT_PUMP) -> dict[str, Any]:
-    listed = json.loads(scene.hphub("box", "list", "--json"))
-    return next(one for one in listed if one["id"] == heat_pump)
+def code_in(shown: str) -> str:
+    return str(json.loads(shown)["code"])
+
+
+def box_row(listed: str, heat_pump: str = HEAT_PUMP) -> dict[str, Any]:
+    return next(one for one in json.loads(listed) if one["id"] == heat_pump)
 
 
 def wire(folder: Path) -> None:
@@ -90,7 +97,11 @@ def start(scene: Scene, folder: Path, name: str) -> Program:
 
 
 def wait_presence(scene: Scene, state: str) -> None:
-    scene.wait_for(f"presence {state}", lambda: scene.presence_of(HEAT_PUMP) == state, timeout=60)
+    def reached() -> bool:
+        listed = json.loads(hphub(scene, "heatpump", "list", "--json"))
+        return any(one["id"] == HEAT_PUMP and one["presence"] == state for one in listed)
+
+    scene.wait_for(f"presence {state}", reached, timeout=60)
 
 
 def wait_logged(scene: Scene, program: Program, *events: str) -> None:
@@ -99,19 +110,19 @@ def wait_logged(scene: Scene, program: Program, *events: str) -> None:
 
 
 def audited(scene: Scene) -> list[str]:
-    rows = json.loads(scene.hphub("audit", "--heatpump", HEAT_PUMP, "--json"))
+    rows = json.loads(hphub(scene, "audit", "--heatpump", HEAT_PUMP, "--json"))
     return [f"{row['service']} {row['detail']}" for row in rows]
 
 
 def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_path: Path) -> None:
-    code = new_code(scene, "heatpump", "add", HEAT_PUMP, "--enrol")
-    scene.hphub("grant", "add", "agg", HEAT_PUMP, "--right", "read")
-    assert box_row(scene)["state"] == "code open"
+    code = code_in(hphub(scene, "heatpump", "add", HEAT_PUMP, "--enrol", "--json"))
+    hphub(scene, "grant", "add", "agg", HEAT_PUMP, "--right", "read")
+    assert box_row(hphub(scene, "box", "list", "--json"))["state"] == "code open"
 
     folder = tmp_path / "box"
     enrolled = hpbox("enrol", "-", "--dir", str(folder), stdin=f"{code[:40]}\n{code[40:].lower()}\n")
-    assert enrolled.returncode == 0, enrolled.stderr
-    assert BOX in enrolled.stdout
+    assert enrolled.exit_code == 0, enrolled.output
+    assert BOX in enrolled.output
     identity = folder / "identity.pem"
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     assert {one.name for one in folder.iterdir()} == {
@@ -119,10 +130,10 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     }  # fmt: skip
     written = yaml.safe_load((folder / "box.yaml").read_text())
     assert (written["jid"], written["hub"], written["collector"]) == (BOX, HUB, HISTORY)
-    assert hpbox("check", "--config", str(folder / "box.yaml")).returncode == 0
+    assert hpbox("check", "--config", str(folder / "box.yaml")).exit_code == 0
 
     again = hpbox("enrol", code, "--dir", str(tmp_path / "thief"))
-    assert again.returncode == 1 and "Ask the hub's operator" in again.stderr, "a code is for one box"
+    assert again.exit_code == 1 and "Ask the hub's operator" in again.output, "a code is for one box"
     assert not (tmp_path / "thief" / "identity.pem").exists()
 
     wire(folder)
@@ -131,9 +142,9 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     read = scene.command("hpclient", "read", HEAT_PUMP, POWER)
     assert read.returncode == 0 and "W" in read.stdout, read.stderr
     certificate = Identity.read(identity).certificate
-    assert box_row(scene)["serial"] == f"{certificate.serial_number:X}"
+    assert box_row(hphub(scene, "box", "list", "--json"))["serial"] == f"{certificate.serial_number:X}"
 
-    revoked = scene.hphub("box", "revoke", HEAT_PUMP, "--yes")
+    revoked = hphub(scene, "box", "revoke", HEAT_PUMP, "--yes")
     assert "1 certificates revoked" in revoked and f"session on {BOXES} is closed" in revoked
     assert f"{certificate.serial_number:X}" in (scene.directory / "hub" / "revoked").read_text()
     refused = scene.command("hpclient", "read", HEAT_PUMP, POWER)
@@ -143,9 +154,9 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     wait_presence(scene, "offline")
     box.stop()
 
-    fresh = new_code(scene, "heatpump", "enrol", HEAT_PUMP)
+    fresh = code_in(hphub(scene, "heatpump", "enrol", HEAT_PUMP, "--json"))
     back = hpbox("enrol", fresh, "--dir", str(folder))
-    assert back.returncode == 0 and "left as it is" in back.stdout, back.stderr
+    assert back.exit_code == 0 and "left as it is" in back.output, back.output
     box = start(scene, folder, "enrolled-again")
     wait_presence(scene, "online")
     assert scene.command("hpclient", "read", HEAT_PUMP, POWER).returncode == 0
@@ -154,7 +165,7 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     told = audited(scene)
     for event in ("box enrolled certificate", "box revoke 1 certificates revoked", "enrolment code code"):
         assert any(event in one for one in told), told
-    scene.hphub("audit", "verify")
+    hphub(scene, "audit", "verify")
     everything = "".join(one.read_text(errors="replace") for one in scene.directory.glob("*.log"))
     assert code not in everything and fresh not in everything
 
@@ -164,7 +175,7 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
 
 @pytest.fixture(scope="module")
 def code(scene: Scene) -> EnrolmentCode:
-    return EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0043", "--enrol"))
+    return EnrolmentCode.parse(code_in(scene.hphub("heatpump", "add", "hp0043", "--enrol", "--json")))
 
 
 async def test_only_the_server_of_the_code_is_believed(code: EnrolmentCode) -> None:
@@ -206,7 +217,10 @@ async def test_certificates_renew_over_the_boxs_own_link_and_as_guest(
             await renew(asking, HUB, replace(second.identity, key=new_key()), jid)
     serials = {one.identity.certificate.serial_number for one in (first, second, third)}
     assert len(serials) == 3
-    assert box_row(scene, "hp0043")["serial"] == f"{third.identity.certificate.serial_number:X}"
+    assert (
+        box_row(scene.hphub("box", "list", "--json"), "hp0043")["serial"]
+        == f"{third.identity.certificate.serial_number:X}"
+    )
 
 
 async def test_a_guest_reaches_nothing_but_the_enrolment(scene: Scene) -> None:
@@ -242,9 +256,10 @@ async def test_a_guest_reaches_nothing_but_the_enrolment(scene: Scene) -> None:
 
 async def test_a_running_box_renews_in_time_and_even_too_late(scene: Scene, tmp_path: Path) -> None:
     """Its certificate was given 25 and then 40 days ago: the hub's own record says so too."""
-    code = EnrolmentCode.parse(new_code(scene, "heatpump", "add", "hp0044", "--enrol"))
+    code = EnrolmentCode.parse(code_in(scene.hphub("heatpump", "add", "hp0044", "--enrol", "--json")))
     folder = tmp_path / "box"
-    assert hpbox("enrol", code.text, "--dir", str(folder)).returncode == 0
+    enrolled = await asyncio.to_thread(hpbox, "enrol", code.text, "--dir", str(folder))
+    assert enrolled.exit_code == 0, enrolled.output
     wire(folder)
     for days in (25, 40):
         dated = await _dated(scene, "hp0044", days)

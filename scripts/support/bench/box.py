@@ -110,7 +110,7 @@ def _scene() -> Iterator[Scene]:
             _operator(scene, "provider", "add", "agg", "--jid", PROVIDER_JID)
             for box in BOXES:
                 _operator(scene, "heatpump", "add", _heat_pump(box), "--box", box_jid(box))
-                rights = ("--right", "read", "--right", "history", "--purpose", "bench")
+                rights = ("--right", "read", "--right", "history", "--purpose", "operation")
                 _operator(scene, "grant", "add", "agg", _heat_pump(box), *rights, "--from", LONG_AGO)
             scene.start_hub()
             collector = scene.start_collector()

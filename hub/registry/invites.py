@@ -1,0 +1,165 @@
+"""One-time codes by which an owner answers for his heat pump without an account: given, and used up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from hub.registry.errors import InvalidInput, NotFound
+from hub.registry.grants import GrantRecord, NewGrant, add_grant, end_grants, get_grant, list_grants
+from hub.registry.lookup import get_heat_pump, get_provider
+from hub.registry.models import GrantRow, HeatPumpRow
+from hub.registry.people import Person, get_person
+from hub.registry.people_models import InviteRow, PersonRow
+from hub.registry.purposes import OWNER, on_consent
+from hub.registry.routers import next_revision
+from hub.roster import Right
+
+CODE_OCTETS = 10
+"""Random octets of a code: nobody finds one of 2^80 by trying, so an unsalted hash of it may be kept."""
+GROUP = 4
+"""Characters between two hyphens: as people copy them from a letter."""
+CODE_LASTS = 14 * 86_400.0
+"""Seconds in which a code must be used if nobody says otherwise: two weeks, for one that comes by post."""
+MAX_CODE_LASTS = 90 * 86_400.0
+"""Seconds a code may last: one that is forgotten in a drawer must not open anything years later."""
+MAX_CODE_TEXT = 40
+"""Characters looked at of what is typed: a code has 19 with its hyphens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A code that was given to a person for one heat pump; ``key`` names it where the code must not stand."""
+
+    key: int
+    person: str
+    heat_pump: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an owner did with his code, and the grants that came or ended by it."""
+
+    invite: Invite
+    what: str
+    grants: tuple[GrantRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an owner allows a provider, and for which purpose; ``until`` None: a year."""
+
+    provider: str
+    rights: Collection[Right]
+    purpose: str
+    scope: Collection[str] = ()
+    until: float | None = None
+
+
+def invite_owner(
+    session: Session, person: str, heat_pump: str, *, now: float, lasts: float = CODE_LASTS
+) -> tuple[Invite, str]:
+    """A code for somebody who owns the heat pump now, and it in plain text, which is not kept. An earlier
+    one that he has not used is void.
+
+    Raises NotFound for either, or if it is not his; InvalidInput for more than MAX_CODE_LASTS.
+    """
+    if not 0 < lasts <= MAX_CODE_LASTS:
+        raise InvalidInput(f"a code lasts up to {MAX_CODE_LASTS / 86_400:.0f} days: choose an earlier end")
+    who, pump = get_person(session, person), get_heat_pump(session, heat_pump)
+    _require_his(who, pump, now)
+    next_revision(session)
+    session.execute(
+        delete(InviteRow).where(
+            InviteRow.person_pk == who.pk, InviteRow.heat_pump_pk == pump.pk, InviteRow.answered_at.is_(None)
+        )
+    )
+    plain = base64.b32encode(secrets.token_bytes(CODE_OCTETS)).decode("ascii")
+    row = InviteRow(
+        code_hash=_hash(plain), person_pk=who.pk, heat_pump_pk=pump.pk, created=now, expires=now + lasts,
+        answered_at=None, answer="",
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    shown = "-".join(plain[at : at + GROUP] for at in range(0, len(plain), GROUP))
+    return Invite(row.pk, who.id, pump.id, row.expires), shown
+
+
+def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Answer:
+    """The owner gives a provider rights on his heat pump. The code is used up.
+
+    Raises NotFound for a code that is unknown, used or expired, and else what ``add_grant`` raises; then the
+    code may be used again.
+    """
+    if not wish.purpose.strip():
+        raise InvalidInput("consent is given for a purpose: name it with --purpose")
+    invite = _use(session, code, "grant", now)
+    new = NewGrant(
+        wish.provider, invite.heat_pump, wish.rights, f"{OWNER}{invite.person}", scope=wish.scope,
+        until=wish.until, purpose=wish.purpose, ground=f"consent of the owner, code {invite.key}",
+    )  # fmt: skip
+    return Answer(invite, "grant", (add_grant(session, new, now=now),))
+
+
+def refuse_by_code(session: Session, code: str, *, now: float) -> Answer:
+    """The owner gives nothing. The code is used up. Raises NotFound for one that opens nothing."""
+    answer = Answer(_use(session, code, "refuse", now), "refuse")
+    next_revision(session)
+    return answer
+
+
+def withdraw_by_code(session: Session, code: str, provider: str, *, now: float) -> Answer:
+    """The owner takes back all that rests on consent and lets a provider use his heat pump.
+
+    Raises NotFound for a code that opens nothing, or if nothing of this provider's rests on consent: what he
+    holds by contract, or through a group, the operator ends.
+    """
+    invite = _use(session, code, "withdraw", now)
+    get_provider(session, provider)
+    found = list_grants(session, provider=provider, heat_pump=invite.heat_pump, now=now)
+    keys = [one.key for one in found if not one.group and on_consent(one.purpose, one.giver)]
+    if not keys:
+        held = ", ".join(f"{one.key} ({one.purpose or 'no purpose'}) on {one.on}" for one in found) or "none"
+        raise NotFound(
+            f"provider {provider} holds no grant on {invite.heat_pump} itself that rests on consent; grants"
+            f" that count for it: {held}. Those the operator ends."
+        )
+    end_grants(session, GrantRow.pk.in_(keys), revision=next_revision(session), now=now)
+    return Answer(invite, "withdraw", tuple(get_grant(session, key) for key in keys))
+
+
+def _use(session: Session, code: str, answer: str, now: float) -> Invite:
+    found = session.execute(
+        select(InviteRow, PersonRow.id, HeatPumpRow)
+        .join(PersonRow, PersonRow.pk == InviteRow.person_pk)
+        .join(HeatPumpRow, HeatPumpRow.pk == InviteRow.heat_pump_pk)
+        .where(InviteRow.code_hash == _hash(code), InviteRow.answered_at.is_(None), InviteRow.expires > now)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("this code is unknown, used or has expired: ask the operator for another one")
+    row, person, pump = found
+    _require_his(get_person(session, person), pump, now)
+    row.answered_at, row.answer = now, answer
+    session.flush()
+    return Invite(row.pk, person, pump.id, row.expires)
+
+
+def _require_his(who: Person, pump: HeatPumpRow, now: float) -> None:
+    if not any(one.heat_pump_pk == pump.pk and one.covers(now) for one in who.owns):
+        raise NotFound(f"{pump.id} is not {who.id}'s now: `hphub owner add {who.id} {pump.id}` says it is")
+
+
+def _hash(code: str) -> str:
+    """SHA-256 of a code as typed: hyphens, blanks and case do not count, 0 and 1 are read as O and I."""
+    plain = "".join(code[:MAX_CODE_TEXT].split()).replace("-", "").upper().translate(_MISREAD)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+_MISREAD = str.maketrans("01", "OI")
