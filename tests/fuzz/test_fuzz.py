@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,6 +15,7 @@ from hub import judge, router
 from hub.addresses import Addresses
 from hub.roster import Roster
 from iec61850_model.mms import xer
+from iec61850_model.mms.pdu import DataValue, Tag
 from iec61850_model.mms.xer import data as xer_data
 from iec61850_model.server import access, dispatch
 from iec61850_model.types import BasicType
@@ -58,17 +59,20 @@ def first_finding(target: Target) -> Finding | None:
     return None
 
 
+def plant_decoder(monkeypatch: pytest.MonkeyPatch, tag: Tag, decoder: Callable[[str], DataValue]) -> None:
+    monkeypatch.setitem(xer_data._DECODERS, tag, decoder)
+    monkeypatch.setitem(xer_data._PLAIN, f"{{{xer.NS82}}}{tag}", (tag, decoder))
+
+
 def test_a_codec_that_raises_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(xer_data._DECODERS, "octet-string", bytes.fromhex)
+    plant_decoder(monkeypatch, "octet-string", bytes.fromhex)
     finding = first_finding(fuzz.TARGETS["codec"]())
     assert finding is not None
-    assert finding.key == "ValueError in iec61850_model.mms.xer.data.read_data"
+    assert finding.key.startswith("ValueError in iec61850_model.mms.xer.data.read_")
 
 
 def test_a_codec_that_reads_more_than_it_writes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = f"{{{xer_data.NS82}}}visible-string"
-    monkeypatch.setitem(xer_data._DECODERS, "visible-string", lambda text: text)
-    monkeypatch.setitem(xer_data._PLAIN, name, ("visible-string", lambda text: text))
+    plant_decoder(monkeypatch, "visible-string", lambda text: text)
     finding = first_finding(fuzz.TARGETS["codec"]())
     assert finding is not None
     assert "UnencodableValue" in finding.key
@@ -163,12 +167,15 @@ class Leaky:
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
+        self.since = time.monotonic()
 
     def episode(self, random: Random) -> list[Step]:
         return [Step("good"), Step.of(b"bad\xff"), Step("good")]
 
     def run(self, steps: Sequence[Step]) -> None:
-        self.kept.append(os.urandom(1_000_000))
+        """However busy the machine is: 100 MB of each second are kept."""
+        wanted = int(100 * (time.monotonic() - self.since))
+        self.kept += [b"x" * 1_000_000 for _ in range(wanted - len(self.kept))]
         if any(step.octets == b"bad\xff" for step in steps):
             raise RuntimeError("bad")
 

@@ -290,12 +290,12 @@ class Incremental(RuleBasedStateMachine):
         self.taken.apply(
             Changes(
                 self.taken.revision + 1,
-                tuple(HeatPump(*one) for one in registry.heat_pumps.items() if one[0] in added),
-                tuple(Provider(*one) for one in registry.providers.items() if one[0] in added),
-                tuple(registry.grants[key] for key in self.new_grants if key in registry.grants),
-                tuple(id_ for id_ in gone if id_ in HEAT_PUMPS),
-                tuple(id_ for id_ in gone if id_ in PROVIDERS),
-                tuple(self.gone_grants),
+                heat_pumps=tuple(HeatPump(*one) for one in registry.heat_pumps.items() if one[0] in added),
+                providers=tuple(Provider(*one) for one in registry.providers.items() if one[0] in added),
+                grants=tuple(registry.grants[key] for key in self.new_grants if key in registry.grants),
+                removed_heat_pumps=tuple(id_ for id_ in gone if id_ in HEAT_PUMPS),
+                removed_providers=tuple(id_ for id_ in gone if id_ in PROVIDERS),
+                removed_grants=tuple(self.gone_grants),
                 members=tuple(one for one in self.moved if one in registry.members),
                 removed_members=tuple(self.moved),
             )
