@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hub.schedule_slots import start_in
 from iec61850_model.blocks import Blocks
 from iec61850_model.client import NoSuchObject, ServiceErrorReceived, UnusableValue
 from iec61850_model.mms.pdu import ConfirmedRequest, Payload, VariableList, WriteRequest
@@ -27,11 +28,15 @@ HP = "hp0001"
 
 
 class GrantedBox(Box):
-    """A box behind a hub that lets this provider change the schedules of one slot, and see those of some."""
+    """A box behind a hub that lets this provider change the schedules of one slot, and see those of some.
+
+    ``untils``: other slots, each of a grant with an end, seconds since 1970 UTC.
+    """
 
     def __init__(self, slot: int, visible: str, blocks: Blocks) -> None:
         super().__init__(blocks)
         self.slot = slot
+        self.untils: dict[str, float] = {}
         self.visible = visible
         self.now = BEFORE
         self.refusals = 0
@@ -39,8 +44,9 @@ class GrantedBox(Box):
     async def request(self, peer: str, payload: Payload) -> Payload:
         pdu = payload.pdu
         writes = isinstance(pdu, ConfirmedRequest) and isinstance(pdu.service, WriteRequest)
-        allowed = str(self.slot) if writes else self.visible
-        if any(slot not in allowed for slot in slots_in(payload)):
+        allowed = {str(self.slot), *self.untils} if writes else self.visible
+        late = [slot for slot, until in self.untils.items() if writes and latest_start(payload) >= until]
+        if any(slot not in allowed or slot in late for slot in slots_in(payload)):
             self.refusals += 1
             raise NotAllowed("your grant does not allow this")
         return await super().request(peer, payload)
@@ -63,6 +69,16 @@ def slots_in(payload: Payload) -> list[str]:
     names = variables.names if isinstance(variables, VariableList) else ()
     nodes = [name.item.partition("$")[0] for name in (*names, getattr(service, "name", None)) if name]
     return [node.partition("FSCH")[2] for node in nodes if "FSCH" in node]
+
+
+def latest_start(payload: Payload) -> float:
+    """The latest start time that a write sets, as the hub looks at it."""
+    service = payload.pdu.service if isinstance(payload.pdu, ConfirmedRequest) else None
+    if not isinstance(service, WriteRequest) or not isinstance(service.variables, VariableList):
+        return 0.0
+    pairs = zip(service.variables.names, service.data, strict=True)
+    starts = [start_in(Reference.from_mms(name.domain or "", name.item), data) for name, data in pairs]
+    return max((start for start in starts if start is not None), default=0.0)
 
 
 @pytest.fixture
@@ -149,6 +165,31 @@ async def test_with_no_slot_at_all_it_says_whom_to_ask(made: Made) -> None:
         await sp.schedules.set(HP, "evu", plan(1))
 
 
+async def test_of_two_grants_it_is_the_one_that_lasts_until_the_start(made: Made) -> None:
+    sp, box = made(slot=3)
+    box.untils["1"] = START.timestamp()
+    assert str(await sp.schedules.set(HP, "evu", plan(1))) == "SCH/EvuFSCH3"
+    assert str(await sp.schedules.disable(HP, "evu")) == "SCH/EvuFSCH3", "the one that holds it"
+    assert str(await sp.schedules.set(HP, "evu", plan(1, start=START - QUARTER))) == "SCH/EvuFSCH1"
+
+
+async def test_a_start_after_the_end_of_the_grant_is_named_as_such(made: Made) -> None:
+    sp, box = made(slot=9)
+    box.untils["2"] = START.timestamp()
+    with pytest.raises(NotAllowed, match="your grant for hp0001 ends before this schedule starts"):
+        await sp.schedules.set(HP, "evu", plan(1))
+    assert box.shown("SCH/EvuFSCH2.NumEntr.setVal[SP]") == 0
+
+
+async def test_what_has_ended_does_not_take_the_place_of_what_is_there(made: Made) -> None:
+    sp, box = made()
+    await sp.schedules.set(HP, "evu", plan(1, 0))
+    with pytest.raises(UnusableValue, match="this schedule ended at 2026-11-29T16:15Z: give a later start"):
+        await sp.schedules.set(HP, "evu", plan(1, start=START - timedelta(days=2)))
+    assert box.shown("SCH/EvuFSCH2.SchdSt.stVal[ST]") == 3
+    await sp.schedules.set(HP, "evu", plan(1, start=START - timedelta(days=2), repeat=Repeat.DAILY))
+
+
 async def test_finding_the_slot_changes_nothing_and_works_while_the_schedule_runs(made: Made) -> None:
     sp, box = made(slot=4)
     await sp.schedules.set(HP, "evu", plan(1, 0))
@@ -182,7 +223,6 @@ async def test_what_does_not_fit_is_never_written(
     ("what", "wanted", "reason"),
     [
         ("room", plan(40.0), "Missing valid schedule values"),
-        ("evu", plan(1, start=START - timedelta(days=2)), "Missing valid StrTm"),
     ],
 )
 async def test_a_refusal_says_the_reason_of_the_device(
