@@ -210,9 +210,9 @@ async def test_a_refusal_of_a_command_for_later_names_the_end_of_the_grant(
         return await through(peer, payload)
 
     monkeypatch.setattr(box, "request", hub)
-    with pytest.raises(NotAllowed, match="right$"):
+    with pytest.raises(NotAllowed, match=r"right$"):
         await sp.operate("hp0001", DIRECT, True)
-    with pytest.raises(NotAllowed, match="right, or for a grant that lasts until then$"):
+    with pytest.raises(NotAllowed, match=r"right, or for a grant that lasts until then$"):
         await sp.operate("hp0001", DIRECT, True, at=soon())
 
 
