@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +17,7 @@ from iec61850_model.server import Moment
 from iec61850_model.values import FunctionalConstraint
 from service_provider import NotAllowed, Repeat, ScheduleNotEnabled, SchedulePlan
 from service_provider.access import HeatPumpAccess
+from service_provider.schedules import plan_from_csv
 from tests.iec61850_model.box_model import box_blocks
 from tests.iec61850_model.in_memory_box import Box
 
@@ -140,6 +141,27 @@ async def test_a_day_of_set_points_goes_in_one_write(made: Made) -> None:
     assert list(shown.values) == values
     assert (shown.unit, shown.interval, shown.state) == ("°C", QUARTER, "Ready")
     assert shown.next_start == START
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2027, 3, 28), 23), (date(2027, 10, 31), 25)])
+async def test_a_day_of_a_file_is_the_houses_day_also_when_the_clocks_change(
+    made: Made, day: date, hours: int
+) -> None:
+    """Each line holds its own hour of local time: the box has it when a clock on the wall shows it."""
+    sp, box = made()
+    begin = datetime(day.year, day.month, day.day, tzinfo=COPENHAGEN).astimezone(UTC)
+    moments = [begin + at * QUARTER for at in range(4 * hours)]
+    clocks = [moment.astimezone(COPENHAGEN) for moment in moments]
+    table = "\n".join(f"{clock:%Y-%m-%dT%H:%M},{clock.hour + 5}" for clock in clocks)
+    await sp.schedules.set(HP, "room", plan_from_csv(table, COPENHAGEN))
+    seen = []
+    for moment in moments:
+        box.at(moment)
+        seen.append(box.shown("SCH/RmFSCC1.ValMV.mag.f[MX]"))
+    assert seen == [clock.hour + 5 for clock in clocks]
+    box.at(moments[-1] + QUARTER)
+    assert datetime.fromtimestamp(box.now, COPENHAGEN).hour == 0
+    assert box.shown("SCH/RmFSCC1.ActSchdRef.stVal[ST]") == ""
 
 
 async def test_setting_again_replaces_what_runs(made: Made) -> None:
