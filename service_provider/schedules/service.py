@@ -212,8 +212,12 @@ class Schedules:
     async def _written(self, peer: Peer, node: ScheduleNode, plan: SchedulePlan) -> bool:
         """False if the hub does not let it through: not yours, or its start is after the end of the grant."""
         settings = node.settings(plan, await node.interval_unit())
+        starts = [one for one in settings if one[0].path[0].startswith("StrTm")]
         try:
-            await self._stopped(peer, node)
+            if await self._is_enabled(node):
+                # Locked, it changes nothing: but the hub says whether it may, before what runs is stopped.
+                await self._client.set_data_values(peer.address, starts)
+                await self._stopped(peer, node)
             await node.write(settings)
         except NotAllowed:
             return False
@@ -221,9 +225,12 @@ class Schedules:
 
     async def _stopped(self, peer: Peer, node: ScheduleNode) -> None:
         """Settings are locked while a schedule waits or runs."""
-        state = await node.read({"SchdSt": FC.ST})
-        if node.value_of("SchdSt", FC.ST, state) in _ENABLED:
+        if await self._is_enabled(node):
             await self._operate(peer.heatpump, f"{node.here}.DsaReq", True)
+
+    async def _is_enabled(self, node: ScheduleNode) -> bool:
+        state = await node.read({"SchdSt": FC.ST})
+        return node.value_of("SchdSt", FC.ST, state) in _ENABLED
 
     async def _enabled(self, peer: Peer, node: ScheduleNode) -> None:
         try:

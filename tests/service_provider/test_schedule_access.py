@@ -203,6 +203,17 @@ async def test_a_start_after_the_end_of_the_grant_is_named_as_such(made: Made) -
     assert box.shown("SCH/EvuFSCH2.NumEntr.setVal[SP]") == 0
 
 
+async def test_what_runs_goes_on_when_what_should_take_its_place_is_refused(made: Made) -> None:
+    sp, box = made(slot=9)
+    box.untils["2"] = START.timestamp() + 1
+    await sp.schedules.set(HP, "evu", plan(1, 1))
+    box.at(START)
+    with pytest.raises(NotAllowed, match="ends before this schedule starts"):
+        await sp.schedules.set(HP, "evu", plan(0, start=START + QUARTER))
+    assert box.shown("SCH/EvuFSCH2.SchdSt.stVal[ST]") == 4
+    assert box.shown("SCH/EvuFSCC1.ValSPS.stVal[ST]") is True
+
+
 async def test_what_has_ended_does_not_take_the_place_of_what_is_there(made: Made) -> None:
     sp, box = made()
     await sp.schedules.set(HP, "evu", plan(1, 0))
