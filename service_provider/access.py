@@ -27,6 +27,7 @@ from iec61850_model.values import FunctionalConstraint, Trigger
 from service_provider.addresses import address_of
 from service_provider.browser import Browser
 from service_provider.data_sets import DataSets
+from service_provider.errors import NotAllowed
 from service_provider.logs import Logs
 from service_provider.reader import Peer, Reader
 from service_provider.reading import Reading
@@ -155,7 +156,12 @@ class HeatPumpAccess:
         """
         peer, target = self._peer(heatpump), control_of(Reference.parse(reference))
         wish = await self._wish(peer, target, value, at, test)
-        await self._steering.operate(peer.address, target, replace(wish, wait=wait))
+        try:
+            await self._steering.operate(peer.address, target, replace(wish, wait=wait))
+        except NotAllowed as refused:
+            if at is None:
+                raise
+            raise NotAllowed(f"{refused}, or for a grant that lasts until then") from refused
 
     async def select(
         self,

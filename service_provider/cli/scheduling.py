@@ -43,6 +43,12 @@ def _zone(_context: click.Context, _param: click.Parameter, value: str | None) -
         raise click.BadParameter(f"{value!r} is no time zone: write one such as Europe/Copenhagen") from None
 
 
+def _interval(context: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    if value is not None and value.isdecimal():
+        raise click.BadParameter(f"{value} what? Write {value}m for minutes, or {value}s for seconds")
+    return durations.seconds(context, param, value)
+
+
 zone_option = click.option(
     "--zone", callback=_zone, metavar="ZONE", help="Zone of local times; this machine's, if not given."
 )
@@ -95,7 +101,7 @@ def _plan_options(command: _F) -> _F:
             ),
             click.option(
                 "--interval",
-                callback=durations.seconds,
+                callback=_interval,
                 metavar="DURATION",
                 help="Of each value: 15m, 1h, 90s.",
             ),

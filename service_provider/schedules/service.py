@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 
 from iec61850_model.client import (
@@ -20,7 +22,7 @@ from service_provider.errors import NotAllowed, ScheduleNotEnabled
 from service_provider.reader import Peer
 from service_provider.schedules.node import ScheduleNode
 from service_provider.schedules.objects import ScheduledObject, named, scheduled_objects
-from service_provider.schedules.plan import SchedulePlan
+from service_provider.schedules.plan import Repeat, SchedulePlan
 from service_provider.schedules.shown import ShownSchedule
 from service_provider.schedules.words import moment, starts_in_words
 
@@ -67,16 +69,25 @@ class Schedules:
         """Write a plan into your schedule, in the place of what was there, and enable it.
 
         One that waits or runs is disabled first. Raises UnusableValue (nothing is written then),
-        ScheduleNotEnabled with the reason, NotAllowed, ServiceErrorReceived. Returns the schedule.
+        ScheduleNotEnabled with the reason, NotAllowed, ServiceErrorReceived. Of several slots of yours it is
+        the first whose grant lasts until the start. Returns the schedule.
         """
-        peer, schedule = await self._own(heatpump, what, slot)
-        node = await ScheduleNode.of(self._client, peer.address, schedule)
-        settings = node.settings(plan, await node.interval_unit())
-        await self._stopped(peer, node)
-        await node.write(settings)
-        if enable:
-            await self._enabled(peer, node)
-        return schedule
+        if plan.repeat is Repeat.ONCE and plan.end.timestamp() <= time.time():
+            raise UnusableValue(f"this schedule ended at {plan.end:%Y-%m-%dT%H:%MZ}: give a later start")
+        peer = self._peer_of(heatpump)
+        one = named(await self.objects(heatpump), what)
+        async with aclosing(self._own_slots(peer, one) if slot is None else _only(slot)) as slots:
+            async for number, _ in slots:
+                schedule = _in_slot(one, number)
+                node = await ScheduleNode.of(self._client, peer.address, schedule)
+                if await self._written(peer, node, plan):
+                    if enable:
+                        await self._enabled(peer, node)
+                    return schedule
+        raise NotAllowed(
+            f"your grant for {heatpump} ends before this schedule starts, or the slot is not yours: ask the "
+            "operator of the hub"
+        )
 
     async def enable(self, heatpump: str, what: str, *, slot: int | None = None) -> Reference:
         """EnaReq: it starts at its time; raises ScheduleNotEnabled with the reason. Returns the schedule."""
@@ -161,30 +172,65 @@ class Schedules:
         return peer, _in_slot(one, number)
 
     async def _own_slot(self, peer: Peer, one: ScheduledObject) -> int:
-        for slot, schedule in one.schedules.items():
-            if await self._may_write(peer, schedule):
-                return slot
-        raise NotAllowed(
-            f"no schedule of {one.word} in {peer.heatpump} is yours: ask the operator of the hub for the "
-            "right schedule; just given, it takes until the heat pump is online"
-        )
+        """Of several slots of yours the first that holds a schedule."""
+        first = 0
+        async with aclosing(self._own_slots(peer, one)) as slots:
+            async for slot, entries in slots:
+                if entries:
+                    return slot
+                first = first or slot
+        return first
 
-    async def _may_write(self, peer: Peer, schedule: Reference) -> bool:
+    async def _own_slots(self, peer: Peer, one: ScheduledObject) -> AsyncGenerator[tuple[int, int], None]:
+        """Those that you may use, each with its number of entries; raises NotAllowed if there is none."""
+        found = False
+        for slot, schedule in one.schedules.items():
+            entries = await self._own_entries(peer, schedule)
+            if entries is not None:
+                found = True
+                yield slot, entries
+        if not found:
+            raise NotAllowed(
+                f"no schedule of {one.word} in {peer.heatpump} is yours: ask the operator of the hub for the "
+                "right schedule; just given, it takes until the heat pump is online"
+            )
+
+    async def _own_entries(self, peer: Peer, schedule: Reference) -> int | None:
+        """How many entries it has; None if it is not yours."""
         setting = schedule.child("NumEntr", "setVal").with_fc(FC.SP)
         try:
             (found,) = await self._client.get_data_values(peer.address, [setting])
             if isinstance(found, ServiceErrorReceived):
-                return False
+                return None
             (error,) = await self._client.set_data_values(peer.address, [(setting, found.value)])
         except NotAllowed:
+            return None
+        if error is not None and error.service_error is not _LOCKED:
+            return None
+        return found.value if isinstance(found.value, int) else 0
+
+    async def _written(self, peer: Peer, node: ScheduleNode, plan: SchedulePlan) -> bool:
+        """False if the hub does not let it through: not yours, or its start is after the end of the grant."""
+        settings = node.settings(plan, await node.interval_unit())
+        starts = [one for one in settings if one[0].path[0].startswith("StrTm")]
+        try:
+            if await self._is_enabled(node):
+                # Locked, it changes nothing: but the hub says whether it may, before what runs is stopped.
+                await self._client.set_data_values(peer.address, starts)
+                await self._stopped(peer, node)
+            await node.write(settings)
+        except NotAllowed:
             return False
-        return error is None or error.service_error is _LOCKED
+        return True
 
     async def _stopped(self, peer: Peer, node: ScheduleNode) -> None:
         """Settings are locked while a schedule waits or runs."""
-        state = await node.read({"SchdSt": FC.ST})
-        if node.value_of("SchdSt", FC.ST, state) in _ENABLED:
+        if await self._is_enabled(node):
             await self._operate(peer.heatpump, f"{node.here}.DsaReq", True)
+
+    async def _is_enabled(self, node: ScheduleNode) -> bool:
+        state = await node.read({"SchdSt": FC.ST})
+        return node.value_of("SchdSt", FC.ST, state) in _ENABLED
 
     async def _enabled(self, peer: Peer, node: ScheduleNode) -> None:
         try:
@@ -198,6 +244,10 @@ class Schedules:
             raise ScheduleNotEnabled(
                 f"{peer.heatpump} does not enable {node.here}: {reason} ({refused})", reason
             ) from refused
+
+
+async def _only(slot: int) -> AsyncGenerator[tuple[int, int], None]:
+    yield slot, 0
 
 
 def _in_slot(one: ScheduledObject, slot: int) -> Reference:

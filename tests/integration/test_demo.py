@@ -64,7 +64,7 @@ def test_the_story_is_told_in_plain_lines(kept: tuple[Path, str]) -> None:
     _, told = kept
     assert "The story is true." in told
     assert "\x1b" not in told
-    assert told.count("✓") >= 13
+    assert told.count("✓") >= 16
     assert "✗" not in told
 
 

@@ -145,6 +145,7 @@ def test_help_teaches(command: str) -> None:
         (["--start", "2026-12-01T17:00", "--values", "1"], "give --start, --interval and --values"),
         (["--start", "five", "--interval", "15m", "--values", "1"], "is not a time"),
         (["--start", "2026-12-01T17:00", "--interval", "often", "--values", "1"], "is not a duration"),
+        (["--start", "2026-12-01T17:00", "--interval", "15", "--values", "1"], "15m for minutes"),
         (["--start", "2026-12-01T17:00", "--interval", "0s", "--values", "1"], "whole number of seconds"),
         (["--csv", "/nowhere.csv"], "/nowhere.csv cannot be read"),
         (["--zone", "Atlantis"], "is no time zone"),

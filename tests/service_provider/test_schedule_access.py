@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from hub.schedule_slots import start_in
 from iec61850_model.blocks import Blocks
 from iec61850_model.client import NoSuchObject, ServiceErrorReceived, UnusableValue
 from iec61850_model.mms.pdu import ConfirmedRequest, Payload, VariableList, WriteRequest
@@ -16,6 +17,7 @@ from iec61850_model.server import Moment
 from iec61850_model.values import FunctionalConstraint
 from service_provider import NotAllowed, Repeat, ScheduleNotEnabled, SchedulePlan
 from service_provider.access import HeatPumpAccess
+from service_provider.schedules import plan_from_csv
 from tests.iec61850_model.box_model import box_blocks
 from tests.iec61850_model.in_memory_box import Box
 
@@ -27,11 +29,15 @@ HP = "hp0001"
 
 
 class GrantedBox(Box):
-    """A box behind a hub that lets this provider change the schedules of one slot, and see those of some."""
+    """A box behind a hub that lets this provider change the schedules of one slot, and see those of some.
+
+    ``untils``: other slots, each of a grant with an end, seconds since 1970 UTC.
+    """
 
     def __init__(self, slot: int, visible: str, blocks: Blocks) -> None:
         super().__init__(blocks)
         self.slot = slot
+        self.untils: dict[str, float] = {}
         self.visible = visible
         self.now = BEFORE
         self.refusals = 0
@@ -39,8 +45,9 @@ class GrantedBox(Box):
     async def request(self, peer: str, payload: Payload) -> Payload:
         pdu = payload.pdu
         writes = isinstance(pdu, ConfirmedRequest) and isinstance(pdu.service, WriteRequest)
-        allowed = str(self.slot) if writes else self.visible
-        if any(slot not in allowed for slot in slots_in(payload)):
+        allowed = {str(self.slot), *self.untils} if writes else self.visible
+        late = [slot for slot, until in self.untils.items() if writes and latest_start(payload) >= until]
+        if any(slot not in allowed or slot in late for slot in slots_in(payload)):
             self.refusals += 1
             raise NotAllowed("your grant does not allow this")
         return await super().request(peer, payload)
@@ -63,6 +70,16 @@ def slots_in(payload: Payload) -> list[str]:
     names = variables.names if isinstance(variables, VariableList) else ()
     nodes = [name.item.partition("$")[0] for name in (*names, getattr(service, "name", None)) if name]
     return [node.partition("FSCH")[2] for node in nodes if "FSCH" in node]
+
+
+def latest_start(payload: Payload) -> float:
+    """The latest start time that a write sets, as the hub looks at it."""
+    service = payload.pdu.service if isinstance(payload.pdu, ConfirmedRequest) else None
+    if not isinstance(service, WriteRequest) or not isinstance(service.variables, VariableList):
+        return 0.0
+    pairs = zip(service.variables.names, service.data, strict=True)
+    starts = [start_in(Reference.from_mms(name.domain or "", name.item), data) for name, data in pairs]
+    return max((start for start in starts if start is not None), default=0.0)
 
 
 @pytest.fixture
@@ -126,6 +143,27 @@ async def test_a_day_of_set_points_goes_in_one_write(made: Made) -> None:
     assert shown.next_start == START
 
 
+@pytest.mark.parametrize(("day", "hours"), [(date(2027, 3, 28), 23), (date(2027, 10, 31), 25)])
+async def test_a_day_of_a_file_is_the_houses_day_also_when_the_clocks_change(
+    made: Made, day: date, hours: int
+) -> None:
+    """Each line holds its own hour of local time: the box has it when a clock on the wall shows it."""
+    sp, box = made()
+    begin = datetime(day.year, day.month, day.day, tzinfo=COPENHAGEN).astimezone(UTC)
+    moments = [begin + at * QUARTER for at in range(4 * hours)]
+    clocks = [moment.astimezone(COPENHAGEN) for moment in moments]
+    table = "\n".join(f"{clock:%Y-%m-%dT%H:%M},{clock.hour + 5}" for clock in clocks)
+    await sp.schedules.set(HP, "room", plan_from_csv(table, COPENHAGEN))
+    seen = []
+    for moment in moments:
+        box.at(moment)
+        seen.append(box.shown("SCH/RmFSCC1.ValMV.mag.f[MX]"))
+    assert seen == [clock.hour + 5 for clock in clocks]
+    box.at(moments[-1] + QUARTER)
+    assert datetime.fromtimestamp(box.now, COPENHAGEN).hour == 0
+    assert box.shown("SCH/RmFSCC1.ActSchdRef.stVal[ST]") == ""
+
+
 async def test_setting_again_replaces_what_runs(made: Made) -> None:
     sp, box = made()
     await sp.schedules.set(HP, "evu", plan(1, 1, 1, 1))
@@ -147,6 +185,42 @@ async def test_with_no_slot_at_all_it_says_whom_to_ask(made: Made) -> None:
     sp, _ = made(slot=9)
     with pytest.raises(NotAllowed, match="ask the operator of the hub for the right schedule"):
         await sp.schedules.set(HP, "evu", plan(1))
+
+
+async def test_of_two_grants_it_is_the_one_that_lasts_until_the_start(made: Made) -> None:
+    sp, box = made(slot=3)
+    box.untils["1"] = START.timestamp()
+    assert str(await sp.schedules.set(HP, "evu", plan(1))) == "SCH/EvuFSCH3"
+    assert str(await sp.schedules.disable(HP, "evu")) == "SCH/EvuFSCH3", "the one that holds it"
+    assert str(await sp.schedules.set(HP, "evu", plan(1, start=START - QUARTER))) == "SCH/EvuFSCH1"
+
+
+async def test_a_start_after_the_end_of_the_grant_is_named_as_such(made: Made) -> None:
+    sp, box = made(slot=9)
+    box.untils["2"] = START.timestamp()
+    with pytest.raises(NotAllowed, match="your grant for hp0001 ends before this schedule starts"):
+        await sp.schedules.set(HP, "evu", plan(1))
+    assert box.shown("SCH/EvuFSCH2.NumEntr.setVal[SP]") == 0
+
+
+async def test_what_runs_goes_on_when_what_should_take_its_place_is_refused(made: Made) -> None:
+    sp, box = made(slot=9)
+    box.untils["2"] = START.timestamp() + 1
+    await sp.schedules.set(HP, "evu", plan(1, 1))
+    box.at(START)
+    with pytest.raises(NotAllowed, match="ends before this schedule starts"):
+        await sp.schedules.set(HP, "evu", plan(0, start=START + QUARTER))
+    assert box.shown("SCH/EvuFSCH2.SchdSt.stVal[ST]") == 4
+    assert box.shown("SCH/EvuFSCC1.ValSPS.stVal[ST]") is True
+
+
+async def test_what_has_ended_does_not_take_the_place_of_what_is_there(made: Made) -> None:
+    sp, box = made()
+    await sp.schedules.set(HP, "evu", plan(1, 0))
+    with pytest.raises(UnusableValue, match="this schedule ended at 2026-11-29T16:15Z: give a later start"):
+        await sp.schedules.set(HP, "evu", plan(1, start=START - timedelta(days=2)))
+    assert box.shown("SCH/EvuFSCH2.SchdSt.stVal[ST]") == 3
+    await sp.schedules.set(HP, "evu", plan(1, start=START - timedelta(days=2), repeat=Repeat.DAILY))
 
 
 async def test_finding_the_slot_changes_nothing_and_works_while_the_schedule_runs(made: Made) -> None:
@@ -182,7 +256,6 @@ async def test_what_does_not_fit_is_never_written(
     ("what", "wanted", "reason"),
     [
         ("room", plan(40.0), "Missing valid schedule values"),
-        ("evu", plan(1, start=START - timedelta(days=2)), "Missing valid StrTm"),
     ],
 )
 async def test_a_refusal_says_the_reason_of_the_device(

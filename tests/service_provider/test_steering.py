@@ -16,7 +16,7 @@ from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
 from iec61850_model.server import Effect, Incoming, Moment, Reply, Send, Server, Switch
 from iec61850_model.values import AddCause
-from service_provider import ControlRefused, NoAnswer, UnusableValue
+from service_provider import ControlRefused, NoAnswer, NotAllowed, UnusableValue
 from service_provider.access import HeatPumpAccess
 from service_provider.add_causes import explained
 from tests.iec61850_model.control_models import DIRECT, ENHANCED, MODEL, ROOM, SELECT, STATE
@@ -197,6 +197,23 @@ async def test_another_session_takes_back_what_waits(box: Box, target: str) -> N
             await sp.cancel("hp0001", target)
     box.tick(soon(61).timestamp())
     assert box.value(target) != value
+
+
+async def test_a_refusal_of_a_command_for_later_names_the_end_of_the_grant(
+    sp: HeatPumpAccess, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through = box.request
+
+    async def hub(peer: str, payload: Payload) -> Payload:
+        if list(_controls(payload)):
+            raise NotAllowed("ask the operator of the hub for the right")
+        return await through(peer, payload)
+
+    monkeypatch.setattr(box, "request", hub)
+    with pytest.raises(NotAllowed, match=r"right$"):
+        await sp.operate("hp0001", DIRECT, True)
+    with pytest.raises(NotAllowed, match=r"right, or for a grant that lasts until then$"):
+        await sp.operate("hp0001", DIRECT, True, at=soon())
 
 
 async def test_with_nothing_to_take_back_that_is_said(sp: HeatPumpAccess) -> None:
