@@ -21,6 +21,7 @@ from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
+from hub.cli.usage import usage_command
 
 
 @click.group("hphub", cls=HubGroup)
@@ -62,6 +63,7 @@ for command in (
     consent_commands,
     reminder_commands,
     audit_commands,
+    usage_command,
 ):
     main.add_command(command)
 
