@@ -17,6 +17,7 @@ from hub.cli.history import history_commands
 from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
+from hub.cli.master_data import data_command, export_command, import_command, set_command
 from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
 from hub.cli.provider import provider_commands
@@ -70,3 +71,6 @@ for command in (
 for command in (narrow_command, extend_command, change_command, explain_command):
     grant_commands.add_command(command)
 history_commands.add_command(expire_command)
+
+for command in (set_command, data_command, import_command, export_command):
+    heatpump_commands.add_command(command)
