@@ -6,6 +6,7 @@ import importlib.util
 import os
 import stat
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -131,6 +132,16 @@ class AuditSection(_Section):
     keep_days: int | None = Field(default=None, ge=1, le=36_500, description="days; None: for ever")
 
 
+class UsageSection(_Section):
+    """What `hphub usage` reckons with."""
+
+    price: Decimal = Field(
+        default=Decimal(0), ge=0, max_digits=12, decimal_places=2,
+        description="of one installation that a provider used in a month",
+    )  # fmt: skip
+    currency: str = Field(default="DKK", pattern=r"^[A-Z]{3}$")
+
+
 class PresenceSection(_Section):
     """How fast the hub asks its boxes for their presence after it started."""
 
@@ -222,6 +233,7 @@ class HubConfig(_Section):
     databases: DatabasesSection = Field(default_factory=DatabasesSection)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     audit: AuditSection = AuditSection()
+    usage: UsageSection = UsageSection()
     presence: PresenceSection = PresenceSection()
     history: HistorySection = HistorySection()
     enrolment: EnrolmentSection = Field(default_factory=EnrolmentSection)

@@ -21,6 +21,8 @@ class Counts:
     """Refused by a limit: rate, outstanding, presence."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Not sent: link down, server too slow, queue full."""
+    used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Passed on since the last entry in the accounts, by provider, heat pump and service."""
     audit_written: int = 0
     audit_failed: int = 0
     audit_failing: bool = False

@@ -208,7 +208,7 @@ class Router:
         else:
             return refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
-        return way.forward(xml, "", audit)
+        return way.forward(xml, said.saying.service, audit)
 
 
 UNREADABLE = Judgement(False, "")

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.accounts import Accounts
 from hub.addresses import Addresses
 from hub.audit import AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
@@ -71,6 +72,7 @@ class RouterProcess:
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
         self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
+        self._accounts = Accounts(registry, self._counts.used)
         self._pacer = Pacer(config.presence.pace, self._send_paced)
         self._beat = 0.0
         self._version = 0
@@ -93,7 +95,7 @@ class RouterProcess:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._link, self._pacer, self._shared)
+                parts = (self._link, self._pacer, self._shared, self._accounts)
                 for work in (*(part.run() for part in parts), self._watch(), self._clock(), self._spread()):
                     tasks.create_task(work)
         finally:
@@ -107,6 +109,7 @@ class RouterProcess:
     async def _close(self) -> None:
         await self._traffic.finish(time.time(), HEARTBEAT)
         self._perform(self._board.stop(time.time()))
+        await self._accounts.close()
         await self._shared.leave()
 
     # --- stanzas ----------------------------------------------------------------------------------

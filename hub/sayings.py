@@ -30,6 +30,7 @@ from iec61850_model.values import AddCause, FunctionalConstraint
 
 LAST_APPL_ERROR = ObjectName("LastApplError")
 NOT_SELECTED = "empty: if this was a select, it was refused"
+REPORT = "Report"
 _READING = Need(Right.READ)
 _COMMANDING = Need(Right.CONTROL)
 
@@ -57,7 +58,7 @@ def saying(pdu: Pdu) -> Saying:
             first == LAST_APPL_ERROR and _is_oper(name)
         ):
             return _termination(name, oper, _add_cause(error))
-    return Saying(_READING)
+    return Saying(_READING, service=REPORT)
 
 
 def _result(pdu: Pdu) -> str:

@@ -95,6 +95,8 @@ class Traffic:
     def carry(self, routed: Routed, stanza: Stanza, now: float) -> None:
         """Count what was decided on a stanza, audit it, and send it after what came before."""
         self._counts.stanzas[stanza.kind, routed.outcome] += 1
+        if routed.service and routed.outcome is Outcome.FORWARDED:
+            self._counts.used[routed.provider, routed.heat_pump, routed.service] += 1
         if self._tells_all or routed.outcome is Outcome.REFUSED:
             _log(routed, stanza)
         pair = (stanza.sender, stanza.to)

@@ -17,10 +17,12 @@ from hub.cli.history import history_commands
 from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
+from hub.cli.master_data import data_command, export_command, import_command, set_command
 from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
+from hub.cli.usage import usage_command
 
 
 @click.group("hphub", cls=HubGroup)
@@ -62,9 +64,13 @@ for command in (
     consent_commands,
     reminder_commands,
     audit_commands,
+    usage_command,
 ):
     main.add_command(command)
 
 for command in (narrow_command, extend_command, change_command, explain_command):
     grant_commands.add_command(command)
 history_commands.add_command(expire_command)
+
+for command in (set_command, data_command, import_command, export_command):
+    heatpump_commands.add_command(command)

@@ -9,6 +9,7 @@ from hub.registry.grants import end_grants
 from hub.registry.groups import end_memberships
 from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
 from hub.registry.manufacturers import grant_to_manufacturer
+from hub.registry.master_data import forget_metering_points
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
@@ -53,5 +54,6 @@ def remove_heat_pump(session: Session, id_: str, *, now: float) -> tuple[HeatPum
     end_memberships(session, [row.pk], revision=row.revision, now=now)
     box_moved(session, row.box, row.revision)
     session.execute(delete(PresenceRow).where(PresenceRow.heat_pump_pk == row.pk))
+    forget_metering_points(session, row.pk)
     free_name(session, id_)
     return row, ended

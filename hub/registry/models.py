@@ -185,6 +185,19 @@ class ManufacturerRow(Base):
     domain: Mapped[str] = mapped_column(String, index=True)
 
 
+class UsageRow(Base):
+    """How much a provider used a heat pump in a month such as ``2026-11`` (UTC), counted by all routers."""
+
+    __tablename__ = "usage"
+    month: Mapped[str] = mapped_column(String, primary_key=True)
+    provider_pk: Mapped[int] = mapped_column(ForeignKey("provider.pk"), primary_key=True)
+    heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
+    reads: Mapped[int] = mapped_column(BigInteger)
+    controls: Mapped[int] = mapped_column(BigInteger)
+    settings: Mapped[int] = mapped_column(BigInteger)
+    reports: Mapped[int] = mapped_column(BigInteger)
+
+
 class RevisionRow(Base):
     """The one counter that every change takes its revision from."""
 
