@@ -19,6 +19,7 @@ from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
+from hub.cli.person_data import erase_command, export_command, seen_command, wipe_command
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 
@@ -68,3 +69,5 @@ for command in (
 for command in (narrow_command, extend_command, change_command, explain_command):
     grant_commands.add_command(command)
 history_commands.add_command(expire_command)
+for command in (seen_command, export_command, erase_command, wipe_command):
+    person_commands.add_command(command)
