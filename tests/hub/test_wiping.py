@@ -18,7 +18,9 @@ def filled(file: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA secure_delete = OFF")
     database.execute("CREATE TABLE person (name TEXT)")
+    database.execute("BEGIN")
     database.executemany("INSERT INTO person VALUES (?)", [(f"{PRIVATE} {n}",) for n in range(2_000)])
+    database.execute("COMMIT")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.execute("DELETE FROM person WHERE rowid > 3")
     return database
