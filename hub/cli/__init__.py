@@ -20,6 +20,8 @@ from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.master_data import data_command, export_command, import_command, set_command
 from hub.cli.owner import owner_commands
 from hub.cli.person import person_commands
+from hub.cli.person_data import erase_command, seen_command, wipe_command
+from hub.cli.person_data import export_command as export_person_command
 from hub.cli.provider import provider_commands
 from hub.cli.run import run_command
 from hub.cli.usage import usage_command
@@ -74,3 +76,5 @@ history_commands.add_command(expire_command)
 
 for command in (set_command, data_command, import_command, export_command):
     heatpump_commands.add_command(command)
+for command in (seen_command, export_person_command, erase_command, wipe_command):
+    person_commands.add_command(command)

@@ -67,14 +67,15 @@ def add(person: str, heat_pump: str, since: float | None, until: float | None) -
 @click.argument("heat_pump", metavar="HEATPUMP")
 @config_option
 def end(person: str, heat_pump: str) -> None:
-    """Say that HEATPUMP is no longer PERSON's, from now on. His grants stay: revoke what must end.
+    """Say that HEATPUMP is no longer PERSON's, from now on. What he granted on it ends.
 
     \b
     Example:
       hphub owner end p-7d01c3a95e hp0001
     """
-    owned = change(end_ownership, _owned("owner end"), person, heat_pump, at=now())
-    click.echo(f"{owned.heat_pump} is no longer {owned.person}'s.")
+    entry = _owned("owner end")
+    owned, ended = change(end_ownership, lambda done: entry(done[0]), person, heat_pump, now=now())
+    click.echo(f"{owned.heat_pump} is no longer {owned.person}'s; {ended} grants of his ended.")
 
 
 @owner_commands.command("list")

@@ -15,9 +15,9 @@ from hub.registry.errors import InvalidInput, NotFound
 from hub.registry.grants import GrantRecord, NewGrant, add_grant, end_grants, get_grant, list_grants
 from hub.registry.lookup import get_heat_pump, get_provider
 from hub.registry.models import GrantRow, HeatPumpRow
-from hub.registry.people import Person, get_person
+from hub.registry.people import Ownership, Person, get_person
 from hub.registry.people_models import InviteRow, PersonRow
-from hub.registry.purposes import OWNER, on_consent
+from hub.registry.purposes import CONSENT_LASTS, OWNER, on_consent
 from hub.registry.routers import next_revision
 from hub.roster import Right
 
@@ -35,12 +35,16 @@ MAX_CODE_TEXT = 40
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """A code that was given to a person for one heat pump; ``key`` names it where the code must not stand."""
+    """A code that was given to a person for one heat pump; ``key`` names it where the code must not stand.
+
+    ``owned_until``: when the heat pump ceases to be his, if that is known.
+    """
 
     key: int
     person: str
     heat_pump: str
     expires: float
+    owned_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def invite_owner(
 
 
 def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Answer:
-    """The owner gives a provider rights on his heat pump. The code is used up.
+    """The owner gives a provider rights on his heat pump, at most for as long as it is his. The code is used
+    up.
 
     Raises NotFound for a code that is unknown, used or expired, and else what ``add_grant`` raises; then the
     code may be used again.
@@ -101,9 +106,12 @@ def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Ans
     if not wish.purpose.strip():
         raise InvalidInput("consent is given for a purpose: name it with --purpose")
     invite = _use(session, code, "grant", now)
+    ends = [now + CONSENT_LASTS if wish.until is None else wish.until]
+    if invite.owned_until is not None:
+        ends.append(invite.owned_until)
     new = NewGrant(
         wish.provider, invite.heat_pump, wish.rights, f"{OWNER}{invite.person}", scope=wish.scope,
-        until=wish.until, purpose=wish.purpose, ground=f"consent of the owner, code {invite.key}",
+        until=min(ends), purpose=wish.purpose, ground=f"consent of the owner, code {invite.key}",
     )  # fmt: skip
     return Answer(invite, "grant", (add_grant(session, new, now=now),))
 
@@ -145,15 +153,17 @@ def _use(session: Session, code: str, answer: str, now: float) -> Invite:
     if found is None:
         raise NotFound("this code is unknown, used or has expired: ask the operator for another one")
     row, person, pump = found
-    _require_his(get_person(session, person), pump, now)
+    owned = _require_his(get_person(session, person), pump, now)
     row.answered_at, row.answer = now, answer
     session.flush()
-    return Invite(row.pk, person, pump.id, row.expires)
+    return Invite(row.pk, person, pump.id, row.expires, owned.until)
 
 
-def _require_his(who: Person, pump: HeatPumpRow, now: float) -> None:
-    if not any(one.heat_pump_pk == pump.pk and one.covers(now) for one in who.owns):
-        raise NotFound(f"{pump.id} is not {who.id}'s now: `hphub owner add {who.id} {pump.id}` says it is")
+def _require_his(who: Person, pump: HeatPumpRow, now: float) -> Ownership:
+    for one in who.owns:
+        if one.heat_pump_pk == pump.pk and one.covers(now):
+            return one
+    raise NotFound(f"{pump.id} is not {who.id}'s now: `hphub owner add {who.id} {pump.id}` says it is")
 
 
 def _hash(code: str) -> str:

@@ -9,10 +9,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
+from hub.registry.grants import end_grants
 from hub.registry.lookup import get_heat_pump
-from hub.registry.models import HeatPumpRow
+from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.naming import checked_jid, checked_text
 from hub.registry.people_models import OwnershipRow, PersonDataRow, PersonRow
+from hub.registry.purposes import OWNER
 from hub.registry.routers import next_revision
 
 ID_OCTETS = 5
@@ -124,17 +126,21 @@ def add_ownership(
     return Ownership(who.id, pump.id, pump.pk, since, until)
 
 
-def end_ownership(session: Session, person: str, heat_pump: str, *, at: float) -> Ownership:
-    """A heat pump is no longer a person's from ``at`` on. Raises NotFound if it is not his then."""
+def end_ownership(session: Session, person: str, heat_pump: str, *, now: float) -> tuple[Ownership, int]:
+    """A heat pump is no longer a person's, and what he granted on it ends; returns how many grants that are.
+
+    Raises NotFound if it is not his.
+    """
     who = get_person(session, person)
     rows = select(OwnershipRow, HeatPumpRow).join(HeatPumpRow, HeatPumpRow.pk == OwnershipRow.heat_pump_pk)
     rows = rows.where(OwnershipRow.person_pk == who.pk, HeatPumpRow.id == heat_pump)
     for row, pump in session.execute(rows):
-        if row.since <= at and (row.until is None or at < row.until):
-            next_revision(session)
-            row.until = at
-            return Ownership(who.id, pump.id, pump.pk, row.since, at)
-    raise NotFound(f"{heat_pump[:_SHOWN]!r} is not {who.id}'s then: `hphub person show {who.id}`")
+        if row.since <= now and (row.until is None or now < row.until):
+            row.until = now
+            his = (GrantRow.giver == f"{OWNER}{who.id}") & (GrantRow.heat_pump_pk == pump.pk)
+            ended = end_grants(session, his, revision=next_revision(session), now=now)
+            return Ownership(who.id, pump.id, pump.pk, row.since, now), ended
+    raise NotFound(f"{heat_pump[:_SHOWN]!r} is not {who.id}'s now: `hphub person show {who.id}`")
 
 
 def owners_of(session: Session, heat_pump_pk: int, at: float) -> list[str]:

@@ -179,3 +179,17 @@ def test_who_is_to_be_reminded_is_reminded_of_each_end_once(granted: Hphub, kim:
     with sqlite3.connect(folder / "registry.db") as registry:
         registry.execute('UPDATE "grant" SET until = until + 86400 WHERE pk = 2')
     assert [one["grant"] for one in as_json(granted("reminder", "due", "--json"))] == [2], "another end"
+
+
+def test_what_an_owner_granted_ends_when_it_is_no_longer_his(granted: Hphub, kim: str) -> None:
+    other = as_json(granted("person", "add", "--name", "Other", "--json"))["id"]
+    assert granted("owner", "add", other, "hp0001", "--until", "40d").exit_code == 0
+    code = as_json(granted("owner", "invite", other, "hp0001", "--json"))["code"]
+    asked = ("grant", "agg", "--right", "read", "--purpose", "research")
+    assert granted("owner", "answer", code, *asked).exit_code == 0
+    assert granted("owner", "answer", invited(granted, kim), *asked).exit_code == 0
+    others, kims = as_json(granted("grant", "list", "--json"))[1:]
+    in_50_days = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 50 * 86_400))
+    assert others["until"] < in_50_days < kims["until"], "at most for as long as it is his"
+    assert granted("owner", "end", kim, "hp0001").exit_code == 0
+    assert [one["key"] for one in as_json(granted("grant", "list", "--json"))] == [1, others["key"]]

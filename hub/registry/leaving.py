@@ -1,0 +1,192 @@
+"""What is held of a person, told him and deleted: all but what others may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from hub.registry.consents import known_series
+from hub.registry.errors import Conflict
+from hub.registry.grants import GrantRecord, end_grants, get_grant
+from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow
+from hub.registry.people import Ownership, Person, delete_person, get_person
+from hub.registry.people_models import InviteRow, OwnershipRow, PersonRow, ReminderRow
+from hub.registry.purposes import OWNER, on_consent
+from hub.registry.routers import next_revision
+
+ERASED = "[erased]"
+"""Stands where an operator had written a person's name, contact or JID into a note, purpose or ground."""
+MIN_SCRUBBED = 3
+"""Characters a name must have to be looked for in such texts: a shorter one is part of other words."""
+_FREE_TEXTS: tuple[InstrumentedAttribute[str], ...] = (
+    HeatPumpRow.note, GroupRow.note, GrantRow.purpose, GrantRow.ground,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The time in which a heat pump was a person's, the series of its measurements if it has one, and the
+    ownerships of others that fall into it.
+    """
+
+    own: Ownership
+    series: int | None
+    others: tuple[Ownership, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InviteRecord:
+    """A code that a person was given, without the code."""
+
+    key: int
+    heat_pump: str
+    created: float
+    expires: float
+    answered_at: float | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reminder a person was given."""
+
+    grant: int
+    ends: float
+    told_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All that the registry holds of a person."""
+
+    person: Person
+    times: tuple[Alone, ...]
+    grants: tuple[GrantRecord, ...]
+    invites: tuple[InviteRecord, ...]
+    reminders: tuple[Told, ...]
+
+
+def held_of(session: Session, id_: str) -> Held:
+    """Everything of a person; grants are those that he gave and those on what he owned, then. Raises
+    NotFound.
+    """
+    person = get_person(session, id_)
+    invites = session.execute(
+        select(
+            InviteRow.pk, HeatPumpRow.id, InviteRow.created, InviteRow.expires, InviteRow.answered_at,
+            InviteRow.answer,
+        )
+        .join(HeatPumpRow, HeatPumpRow.pk == InviteRow.heat_pump_pk)
+        .where(InviteRow.person_pk == person.pk)
+        .order_by(InviteRow.pk)
+    )  # fmt: skip
+    reminders = session.execute(
+        select(ReminderRow.grant_pk, ReminderRow.ends, ReminderRow.told_at).where(
+            ReminderRow.person_pk == person.pk
+        )
+    )
+    return Held(
+        person,
+        tuple(_times(session, person)),
+        tuple(_grants(session, person)),
+        tuple(InviteRecord(*row) for row in invites),
+        tuple(Told(*row) for row in reminders),
+    )
+
+
+def end_consents(session: Session, id_: str, *, now: float) -> tuple[Person, list[GrantRecord]]:
+    """End what rests on a person's consent: what he gave, and on a heat pump that is his alone now all that
+    an operator recorded as consented to. Returns the ended ones. Raises NotFound.
+    """
+    person = get_person(session, id_)
+    alone = {
+        one.own.heat_pump_pk
+        for one in _times(session, person)
+        if one.own.covers(now) and not any(other.covers(now) for other in one.others)
+    }
+    keys = []
+    given = GrantRow.giver == f"{OWNER}{person.id}"
+    candidates = select(GrantRow).where(
+        GrantRow.revoked_at.is_(None), given | GrantRow.heat_pump_pk.in_(alone)
+    )
+    for row in session.scalars(candidates):
+        his = row.giver == f"{OWNER}{person.id}"
+        of_operator = not row.giver.startswith(OWNER) and on_consent(row.purpose, row.giver)
+        if his or (of_operator and row.heat_pump_pk in alone):
+            keys.append(row.pk)
+    revision = next_revision(session)
+    if keys:
+        end_grants(session, GrantRow.pk.in_(keys), revision=revision, now=now)
+    return person, [get_grant(session, key) for key in keys]
+
+
+def erase_person(session: Session, id_: str) -> Person:
+    """Delete all rows of a person, and his name, contact and JID where an operator wrote them into notes,
+    purposes and grounds; returns what he was. His id stays as the giver of grants, and tells nothing.
+
+    Raises NotFound; Conflict while a grant that he gave is not ended (``end_consents``).
+    """
+    person = get_person(session, id_)
+    given = GrantRow.giver == f"{OWNER}{person.id}"
+    if session.scalar(select(GrantRow.pk).where(given, GrantRow.revoked_at.is_(None)).limit(1)) is not None:
+        raise Conflict(f"{person.id} has given a grant meanwhile: erase him once more")
+    next_revision(session)
+    for text in (person.data.name, person.data.contact, person.data.jid):
+        if len(text) >= MIN_SCRUBBED:
+            _scrub(session, text)
+    for table in (InviteRow, ReminderRow, OwnershipRow):
+        session.execute(delete(table).where(table.person_pk == person.pk))
+    delete_person(session, person.pk)
+    return person
+
+
+def _scrub(session: Session, text: str) -> None:
+    for column in _FREE_TEXTS:
+        session.execute(
+            update(column.class_)
+            .where(func.instr(column, text) > 0)
+            .values({column.key: func.replace(column, literal(text), ERASED)})
+        )
+
+
+def _times(session: Session, person: Person) -> Iterator[Alone]:
+    pks = {one.heat_pump_pk for one in person.owns}
+    series = known_series(session, pks)
+    others: dict[int, list[Ownership]] = {}
+    ids = session.scalars(
+        select(PersonRow.id)
+        .join(OwnershipRow, OwnershipRow.person_pk == PersonRow.pk)
+        .where(OwnershipRow.heat_pump_pk.in_(pks), PersonRow.pk != person.pk)
+        .distinct()
+    )
+    for id_ in ids.all():
+        for one in get_person(session, id_).owns:
+            others.setdefault(one.heat_pump_pk, []).append(one)
+    for one in person.owns:
+        yield Alone(one, series.get(one.heat_pump_pk), tuple(others.get(one.heat_pump_pk, ())))
+
+
+def _grants(session: Session, person: Person) -> Iterator[GrantRecord]:
+    """Those he gave, and those on what he owned or on groups it was in, as far as they were in force then."""
+    given = session.scalars(select(GrantRow.pk).where(GrantRow.giver == f"{OWNER}{person.id}"))
+    found = set(given.all())
+    direct = select(GrantRow, literal(None), literal(None))
+    through = select(GrantRow, GroupMemberRow.added, GroupMemberRow.removed_at).join(
+        GroupMemberRow, GroupMemberRow.group_pk == GrantRow.group_pk
+    )
+    for one in person.owns:
+        for question in (
+            direct.where(GrantRow.heat_pump_pk == one.heat_pump_pk),
+            through.where(GroupMemberRow.heat_pump_pk == one.heat_pump_pk),
+        ):
+            for row, came, left in session.execute(question):
+                begins = max(
+                    row.created if row.valid_from is None else row.valid_from, came or 0.0, one.since
+                )
+                ends = [end for end in (row.until, row.revoked_at, left, one.until) if end is not None]
+                if not ends or begins < min(ends):
+                    found.add(row.pk)
+    return (get_grant(session, key) for key in sorted(found))
