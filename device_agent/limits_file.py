@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from device_agent.durable import write_durably
+from device_agent.atomic_file import replace_text
 from device_agent.guarded_relay import monotonic
 from device_agent.limits import Ledger
 from device_agent.schedule_file import boot_id
@@ -72,7 +72,7 @@ class LimitsFile:
             "outputs": {reference: ledger.kept(now) for reference, ledger in self._ledgers.items()},
         }
         try:
-            write_durably(self._path, json.dumps(content))
+            replace_text(self._path, json.dumps(content))
         except OSError as error:
             self.kept = False
             log.error("limits could not be written", file=str(self._path), reason=str(error))
