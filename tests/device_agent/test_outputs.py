@@ -478,7 +478,7 @@ async def test_with_a_full_disk_no_relay_leaves_its_safe_state_and_each_can_retu
     board.file.restore(ledgers({process.reference: process}), clock.now, 0.0)
     await process.start()
     assert await process.command(True) is None
-    monkeypatch.setattr("device_agent.limits_file.write_durably", full)
+    monkeypatch.setattr("device_agent.limits_file.replace_text", full)
     assert await process.command(False) is None
     board.writes.clear()
     assert await process.command(True) is AddCause.BLOCKED_BY_HEALTH
