@@ -65,7 +65,7 @@ async def test_an_earlier_end_ends_what_it_steers_then(known: Registry) -> None:
 
 
 async def test_other_rights_are_another_grant_in_the_same_revision(known: Registry) -> None:
-    key = await known.run(give, rights=[READ, CONTROL], purpose="trial", until=NOW + DAY)
+    key = await known.run(give, rights=[READ, CONTROL], purpose="trial", ground="letter", until=NOW + DAY)
     roster = Roster()
     roster.apply(await known.read(changes_since, 0))
     after = await known.run(change, key, NARROW, rights=[READ])
@@ -139,7 +139,7 @@ async def test_where_no_slot_is_free_nothing_is_changed(known: Registry) -> None
 
 
 async def test_a_consent_goes_on_and_covers_no_time_before_it_was_given(known: Registry) -> None:
-    key = await known.run(give, rights=[HISTORY], purpose="report")
+    key = await known.run(give, rights=[HISTORY], purpose="report", ground="letter")
     after = await known.run(change, key, EXTEND, rights=[HISTORY, READ], now=NOW + 100)
     (one,) = await known.read(consents_since, 0)
     assert in_force_throughout(one.consents, NOW, NOW + 1_000)
@@ -150,7 +150,7 @@ async def test_a_consent_goes_on_and_covers_no_time_before_it_was_given(known: R
 
 
 async def test_a_history_that_is_added_later_was_not_consented_to_before(known: Registry) -> None:
-    key = await known.run(give, rights=[READ], purpose="report")
+    key = await known.run(give, rights=[READ], purpose="report", ground="letter")
     await known.run(change, key, EXTEND, rights=[HISTORY, READ], now=NOW + 100)
     (one,) = await known.read(consents_since, 0)
     assert [consent.begins for consent in one.consents] == [NOW + 100]
