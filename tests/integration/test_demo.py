@@ -13,7 +13,7 @@ from support.prosody import ProsodyInstall
 from support.scene import REPOSITORY
 
 DEMO = str(REPOSITORY / "scripts" / "demo")
-STORY_TIMEOUT = 300
+STORY_TIMEOUT = 600
 """Seconds for the story; about a minute on two cores."""
 
 
