@@ -159,7 +159,7 @@ def member_add(group: str, heatpumps: tuple[str, ...], file: TextIO | None) -> N
       hphub group member add north --from north.csv
     """
     done = _in_steps(add_members, "group member add", _plain(group), _named(heatpumps, file))
-    click.echo(f"{done} heat pumps came into group {_plain(group)}.")
+    click.echo(f"Heat pumps that came into group {_plain(group)}: {done}.")
 
 
 @member_commands.command("remove")
@@ -175,7 +175,7 @@ def member_remove(group: str, heatpumps: tuple[str, ...], file: TextIO | None) -
       hphub group member remove north hp0002
     """
     done = _in_steps(remove_members, "group member remove", _plain(group), _named(heatpumps, file))
-    click.echo(f"{done} heat pumps left group {_plain(group)}.")
+    click.echo(f"Heat pumps that left group {_plain(group)}: {done}.")
 
 
 def _in_steps(fn: _Members, service: str, group: str, heat_pumps: Sequence[str]) -> int:

@@ -54,7 +54,8 @@ async def show_results(results: AsyncGenerator[MemberResult, None], members: int
         summary = {outcome.value: counts[outcome] for outcome in Outcome}
         click.echo(json.dumps({"summary": summary}))
     else:
-        print_readings([one for result in sorted(read, key=_by_id) for one in result.readings])
+        if read:
+            print_readings([one for result in sorted(read, key=_by_id) for one in result.readings])
         _print_summary(counts, others)
     return next((code for outcome, code in _CODES if counts[outcome]), DONE)
 

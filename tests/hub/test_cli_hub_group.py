@@ -37,7 +37,7 @@ def test_a_group_is_made_filled_and_shown(north: Hphub) -> None:
     assert one["grants"] == []
     assert "hp0002" in north("group", "show", "north").stdout
     gone = north("group", "member", "remove", "north", "hp0001", "hp0003")
-    assert gone.stdout == "1 heat pumps left group north.\n"
+    assert gone.stdout == "Heat pumps that left group north: 1.\n"
     assert shown(north, "group", "show", "north")["heatpumps"] == ["hp0002"]
 
 
@@ -65,7 +65,7 @@ def test_members_come_from_a_file_in_steps_each_audited(
     rows = ["HeatPump,street", *(f"hp000{number}, some street" for number in range(3, 8)), "", "hp0001"]
     (tmp_path / "north.csv").write_text("\ufeff" + "\r\n".join(rows))
     came = north("group", "member", "add", "north", "--from", str(tmp_path / "north.csv"))
-    assert came.stdout == "5 heat pumps came into group north.\n"
+    assert came.stdout == "Heat pumps that came into group north: 5.\n"
     assert len(shown(north, "group", "show", "north")["heatpumps"]) == 7
     steps = [one for one in shown(north, "audit") if one["service"] == "group member add"]
     assert [one["references"] for one in steps] == [
