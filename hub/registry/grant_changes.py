@@ -17,6 +17,7 @@ from hub.registry.errors import Conflict, InvalidInput, NotFound
 from hub.registry.grants import GrantRecord, end_grants, get_grant, heat_pumps_of
 from hub.registry.models import GrantRow
 from hub.registry.naming import checked_text
+from hub.registry.purposes import OWNER, on_consent
 from hub.registry.rights import rights_of, scope_of, stored_rights, stored_scope
 from hub.registry.routers import next_revision
 from hub.registry.scope import checked_scope, within
@@ -53,7 +54,8 @@ def change_grant(
     """Change a grant that is in force or will be; returns it as it was, and what is in force instead.
 
     Raises NotFound for no such grant or one that has ended; InvalidInput for no rights, a wrong scope or end,
-    and for what goes the other way than ``direction``; Conflict if nothing changes, or if no schedule of the
+    for what goes the other way than ``direction``, and for more than was consented to;
+    Conflict if nothing changes, or if no schedule of the
     box is free for a grant that may schedule only now.
     """
     before = get_grant(session, key)
@@ -68,7 +70,10 @@ def change_grant(
         raise InvalidInput("the grant would end before it begins, or has ended already: choose a later end")
     if (rights, scope, until) == (before.rights, before.scope, before.until):
         raise Conflict(f"grant {key} is so already: nothing was changed")
-    _require(direction, (before.rights, before.scope, before.until), (rights, scope, until))
+    extents = (before.rights, before.scope, before.until), (rights, scope, until)
+    _require(direction, *extents)
+    if _widens(*extents):
+        _require_new_consent(before, change.ground)
     row = session.get_one(GrantRow, key)
     revision = next_revision(session)
     if (rights, scope) == (before.rights, before.scope):
@@ -86,7 +91,7 @@ def change_grant(
             "until": until,
             "valid_from": before.valid_from if before.state(now) == "not yet" else None,
             "ground": checked_text(change.ground, "ground") or row.ground,
-            "giver": change.giver,
+            "giver": before.giver if before.giver.startswith(OWNER) else change.giver,
             "created": now,
             "revision": revision,
         }
@@ -132,3 +137,22 @@ def _require(direction: Direction, before: _Extent, after: _Extent) -> None:
     else:
         return
     raise InvalidInput(f"{what} {wrong}: use `hphub grant change` if that is meant")
+
+
+def _widens(before: _Extent, after: _Extent) -> bool:
+    """It allows something that it did not."""
+    later = before[2] is not None and (after[2] is None or after[2] > before[2])
+    return later or not after[0] <= before[0] or not wider(before[1], after[1])
+
+
+def _require_new_consent(before: GrantRecord, ground: str) -> None:
+    """Raise InvalidInput if more than ``before`` needs a consent that is not there."""
+    if before.giver.startswith(OWNER):
+        raise InvalidInput(
+            f"grant {before.key} was given by its owner, and only he allows more: `hphub owner invite`"
+        )
+    if on_consent(before.purpose, before.giver) and not ground.strip():
+        raise InvalidInput(
+            f"grant {before.key} is for {before.purpose!r}, which needs the owner's consent: record the ground"
+            " of what it is to allow now, such as --ground 'consent of the owner, 2026-11-02'"
+        )

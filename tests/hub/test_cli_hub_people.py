@@ -193,3 +193,19 @@ def test_what_an_owner_granted_ends_when_it_is_no_longer_his(granted: Hphub, kim
     assert others["until"] < in_50_days < kims["until"], "at most for as long as it is his"
     assert granted("owner", "end", kim, "hp0001").exit_code == 0
     assert [one["key"] for one in as_json(granted("grant", "list", "--json"))] == [1, others["key"]]
+
+
+def test_an_operator_widens_no_consent_without_a_ground_and_none_that_the_owner_gave(
+    granted: Hphub, kim: str
+) -> None:
+    noted = ("--purpose", "research", "--ground", "letter 12", "--until", "30d")
+    assert granted("grant", "add", "agg", "hp0001", "--right", "read", *noted).exit_code == 0
+    asked = ("grant", "agg", "--right", "read", "--purpose", "research", "--until", "30d")
+    assert granted("owner", "answer", invited(granted, kim), *asked).exit_code == 0
+    more = ("--until", "60d")
+    assert granted("grant", "extend", "2", *more).exit_code == 2, "no new ground"
+    assert granted("grant", "extend", "2", *more, "--ground", "letter 13").exit_code == 0
+    assert granted("grant", "extend", "3", *more, "--ground", "letter 14").exit_code == 2, "his to give"
+    assert granted("grant", "narrow", "3", "--scope", "MET/*").exit_code == 0
+    (left,) = [one for one in as_json(granted("grant", "list", "--json")) if one["scope"] == ["MET/*"]]
+    assert left["giver"] == f"owner {kim}", "he can still take it back"
