@@ -54,9 +54,8 @@ def change_grant(
     """Change a grant that is in force or will be; returns it as it was, and what is in force instead.
 
     Raises NotFound for no such grant or one that has ended; InvalidInput for no rights, a wrong scope or end,
-    for what goes the other way than ``direction``, and for more than was consented to;
-    Conflict if nothing changes, or if no schedule of the
-    box is free for a grant that may schedule only now.
+    for what goes the other way than ``direction``, and for more than was consented to; Conflict if nothing
+    changes, or if no schedule of the box is free for a grant that may schedule only now.
     """
     before = get_grant(session, key)
     if before.state(now) in ("revoked", "expired"):
@@ -153,6 +152,6 @@ def _require_new_consent(before: GrantRecord, ground: str) -> None:
         )
     if on_consent(before.purpose, before.giver) and not ground.strip():
         raise InvalidInput(
-            f"grant {before.key} is for {before.purpose!r}, which needs the owner's consent: record the ground"
-            " of what it is to allow now, such as --ground 'consent of the owner, 2026-11-02'"
+            f"grant {before.key} is for {before.purpose!r}, which needs the owner's consent: record the"
+            " ground of what it is to allow now, such as --ground 'consent of the owner, 2026-11-02'"
         )
