@@ -67,7 +67,7 @@ def no_longer_agreed(consents: Iterable[Consent], period: int, until: float) -> 
 async def count(store: HistoryStore, series: int, spans: Iterable[Span]) -> int:
     """How many samples of a series lie in ``spans``."""
     found = 0
-    async with store.transaction() as connection:
+    async with store.looking() as connection:
         for span in spans:
             found += (
                 await connection.execute(select(func.count()).select_from(SAMPLE).where(*_in(series, span)))
@@ -106,7 +106,7 @@ async def samples_of(store: HistoryStore, series: int, span: Span) -> list[list[
     """Every sample: interval, validity masks, and the quantities in the order of QUANTITIES."""
     names = ("interval", "invalid", "questionable", *(one.column for one in QUANTITIES))
     question = select(*(SAMPLE.c[name] for name in names)).where(*_in(series, span))
-    async with store.transaction() as connection:
+    async with store.looking() as connection:
         return [list(row) for row in await connection.execute(question.order_by(SAMPLE.c.interval))]
 
 

@@ -167,6 +167,10 @@ class HistoryStore:
         """One transaction for what is done to samples later (``letting_go``)."""
         return self._engine.begin()
 
+    def looking(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One consistent state to read, beside the collector's writing."""
+        return reading(self._engine).connect()
+
     async def states(self, series: Collection[int]) -> list[SeriesState]:
         """How far these series are; one that is not there is left out."""
         found: list[SeriesState] = []
