@@ -54,7 +54,7 @@ def seen_command(id_: str, since: float | None, as_json: bool) -> None:
     Example:
       hphub person seen p-7d01c3a95e --since 30d
     """
-    held = read(held_of, id_)
+    held = read(held_of, id_, now=now())
     found = asyncio.run(_seen(load_config(), held.person.owns, since or 0.0))
     events = [one for one in found if one.entry.kind in SEEN]
     at = now()
@@ -100,7 +100,7 @@ def export_command(id_: str) -> None:
     Example:
       hphub person export p-7d01c3a95e > kim.json
     """
-    held = read(held_of, id_)
+    held = read(held_of, id_, now=now())
     at = now()
     config = load_config()
     audit, history = asyncio.run(_all(config, held))
@@ -122,6 +122,9 @@ def export_command(id_: str) -> None:
                 {"grant": one.grant, "ends": utc_time(one.ends), "told": utc_time(one.told_at)}
                 for one in held.reminders
             ],
+            "installations": {
+                pump: data.model_dump(mode="json") for pump, data in held.installations.items()
+            },
             "grants": [grant_json(one, at) for one in held.grants],
             "audit": [_event(one) for one in audit],
             "history": history,
@@ -153,7 +156,7 @@ def erase_command(id_: str, yes: bool) -> None:
         now=now(),
     )
     config = load_config()
-    samples = asyncio.run(_anonymise(config, read(held_of, id_).times))
+    samples = asyncio.run(_anonymise(config, read(held_of, id_, now=now()).times))
     change(
         erase_person,
         lambda gone: person_entry(
@@ -162,6 +165,7 @@ def erase_command(id_: str, yes: bool) -> None:
             f"{len(gone.owns)} ownerships deleted, {len(ended)} grants ended, {samples} samples anonymised",
         ),
         id_,
+        now=now(),
     )
     click.echo(f"Person {id_} erased: {len(ended)} grants ended, {samples} samples are anonymous now.")
     _wipe(config)

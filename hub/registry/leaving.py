@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from hub.registry.consents import known_series
 from hub.registry.errors import Conflict
 from hub.registry.grants import GrantRecord, end_grants, get_grant
+from hub.registry.master_data import MasterData, forget_metering_points, master_data
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow
 from hub.registry.people import Ownership, Person, delete_person, get_person
 from hub.registry.people_models import InviteRow, OwnershipRow, PersonRow, ReminderRow
@@ -67,13 +68,16 @@ class Held:
     grants: tuple[GrantRecord, ...]
     invites: tuple[InviteRecord, ...]
     reminders: tuple[Told, ...]
+    installations: dict[str, MasterData]
 
 
-def held_of(session: Session, id_: str) -> Held:
-    """Everything of a person; grants are those that he gave and those on what he owned, then. Raises
-    NotFound.
+def held_of(session: Session, id_: str, *, now: float) -> Held:
+    """Everything of a person; grants are those that he gave and those on what he owned, then; master data
+    those of what he owns at ``now``. Raises NotFound.
     """
     person = get_person(session, id_)
+    his = [one.heat_pump_pk for one in person.owns if one.covers(now)]
+    pumps = session.scalars(select(HeatPumpRow).where(HeatPumpRow.pk.in_(his))).all()
     invites = session.execute(
         select(
             InviteRow.pk, HeatPumpRow.id, InviteRow.created, InviteRow.expires, InviteRow.answered_at,
@@ -94,6 +98,7 @@ def held_of(session: Session, id_: str) -> Held:
         tuple(_grants(session, person)),
         tuple(InviteRecord(*row) for row in invites),
         tuple(Told(*row) for row in reminders),
+        master_data(session, pumps),
     )
 
 
@@ -102,11 +107,7 @@ def end_consents(session: Session, id_: str, *, now: float) -> tuple[Person, lis
     an operator recorded as consented to. Returns the ended ones. Raises NotFound.
     """
     person = get_person(session, id_)
-    alone = {
-        one.own.heat_pump_pk
-        for one in _times(session, person)
-        if one.own.covers(now) and not any(other.covers(now) for other in one.others)
-    }
+    alone = _alone_now(session, person, now)
     keys = []
     given = GrantRow.giver == f"{OWNER}{person.id}"
     candidates = select(GrantRow).where(
@@ -123,9 +124,10 @@ def end_consents(session: Session, id_: str, *, now: float) -> tuple[Person, lis
     return person, [get_grant(session, key) for key in keys]
 
 
-def erase_person(session: Session, id_: str) -> Person:
-    """Delete all rows of a person, and his name, contact and JID where an operator wrote them into notes,
-    purposes and grounds; returns what he was. His id stays as the giver of grants, and tells nothing.
+def erase_person(session: Session, id_: str, *, now: float) -> Person:
+    """Delete all rows of a person, the metering points of heat pumps that are his alone, and his name,
+    contact and JID where an operator wrote them into notes, purposes and grounds; returns what he was. His
+    id stays as the giver of grants, and tells nothing.
 
     Raises NotFound; Conflict while a grant that he gave is not ended (``end_consents``).
     """
@@ -134,6 +136,8 @@ def erase_person(session: Session, id_: str) -> Person:
     if session.scalar(select(GrantRow.pk).where(given, GrantRow.revoked_at.is_(None)).limit(1)) is not None:
         raise Conflict(f"{person.id} has given a grant meanwhile: erase him once more")
     next_revision(session)
+    for pump in _alone_now(session, person, now):
+        forget_metering_points(session, pump)
     for text in (person.data.name, person.data.contact, person.data.jid):
         if len(text) >= MIN_SCRUBBED:
             _scrub(session, text)
@@ -150,6 +154,15 @@ def _scrub(session: Session, text: str) -> None:
             .where(func.instr(column, text) > 0)
             .values({column.key: func.replace(column, literal(text), ERASED)})
         )
+
+
+def _alone_now(session: Session, person: Person, now: float) -> set[int]:
+    """The heat pumps (HeatPumpRow.pk) that are this person's at ``now`` and nobody else's."""
+    return {
+        one.own.heat_pump_pk
+        for one in _times(session, person)
+        if one.own.covers(now) and not any(other.covers(now) for other in one.others)
+    }
 
 
 def _times(session: Session, person: Person) -> Iterator[Alone]:

@@ -21,6 +21,8 @@ from hub.registry import Registry, current_revision
 Hphub = Callable[..., Result]
 NAME, CONTACT, JID = "Kim Bergstrand", "kim@post.example", "kim.b@chat.example"
 DAY = 86_400
+POINT = "571313100000000003"
+"""A metering point: it leads to a household."""
 
 
 def as_json(result: Result) -> Any:
@@ -65,6 +67,8 @@ def kim(granted: Hphub, folder: Path) -> str:
     answer(granted, id_, "grant", "agg", "--right", "history", "--purpose", "research")
     noted = ("--right", "read", "--purpose", "tariff study", "--ground", f"letter of {NAME}, {CONTACT}")
     assert granted("grant", "add", "agg", "hp0001", *noted).exit_code == 0
+    known = granted("heatpump", "set", "hp0001", "--make", "Vaillant", "--metering-point", POINT)
+    assert known.exit_code == 0, known.output
     fill(folder, "hp0001")
     return id_
 
@@ -121,6 +125,7 @@ def test_all_that_is_held_is_told(granted: Hphub, kim: str, folder: Path) -> Non
     assert (history["heatpump"], len(history["samples"])) == ("hp0001", SAMPLES)
     (power,) = {row[history["columns"].index("electric_power (W)")] for row in history["samples"]}
     assert power == 812.5
+    assert held["installations"]["hp0001"]["metering_points"] == [POINT]
     assert "code_hash" not in json.dumps(held)
 
 
@@ -134,7 +139,7 @@ def test_after_erasing_no_file_holds_name_contact_or_account(granted: Hphub, kim
     assert erased.exit_code == 0, erased.output
     running.read()
     written = files(folder)
-    for private in (NAME, CONTACT, JID, NAME.upper(), "Bergstrand"):
+    for private in (NAME, CONTACT, JID, NAME.upper(), "Bergstrand", POINT):
         assert private.encode() not in written
     running.close()
     assert as_json(granted("person", "list", "--json")) == []
