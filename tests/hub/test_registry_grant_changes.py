@@ -140,7 +140,7 @@ async def test_where_no_slot_is_free_nothing_is_changed(known: Registry) -> None
 
 async def test_a_consent_goes_on_and_covers_no_time_before_it_was_given(known: Registry) -> None:
     key = await known.run(give, rights=[HISTORY], purpose="report", ground="letter")
-    after = await known.run(change, key, EXTEND, rights=[HISTORY, READ], now=NOW + 100)
+    after = await known.run(change, key, EXTEND, rights=[HISTORY, READ], ground="letter 2", now=NOW + 100)
     (one,) = await known.read(consents_since, 0)
     assert in_force_throughout(one.consents, NOW, NOW + 1_000)
     await known.run(change, after.key, NARROW, rights=[READ], now=NOW + 200)
@@ -151,7 +151,7 @@ async def test_a_consent_goes_on_and_covers_no_time_before_it_was_given(known: R
 
 async def test_a_history_that_is_added_later_was_not_consented_to_before(known: Registry) -> None:
     key = await known.run(give, rights=[READ], purpose="report", ground="letter")
-    await known.run(change, key, EXTEND, rights=[HISTORY, READ], now=NOW + 100)
+    await known.run(change, key, EXTEND, rights=[HISTORY, READ], ground="letter 2", now=NOW + 100)
     (one,) = await known.read(consents_since, 0)
     assert [consent.begins for consent in one.consents] == [NOW + 100]
 
