@@ -218,9 +218,14 @@ def _where_a_provider_has_nothing_to_look_for() -> Iterator[Said]:
     yield Said("desk1", iq("get", HUB, PING), {"desk1": iq("result", DESK1, "", HUB)})
     for inner in (PING, DISCO):
         yield _refused("desk1", iq("get", HP1, inner), "service-unavailable", HP1)
-    for to in (HP1, HP2, f"hp0001@{HUB}", HUB):
+    bare = f"hp0001@{HUB}"
+    for to in (HP1, HP2, bare, HUB):
         for type_, inner in (("", READ), ("normal", REPORT), ("chat", TEXT), ("headline", READ), ("", "")):
-            yield _refused("desk1", message(to, inner, type_), "service-unavailable", to)
+            if to != bare or inner not in (READ, REPORT) or type_ == "headline":
+                yield _refused("desk1", message(to, inner, type_), "service-unavailable", to)
+    # A bare JID may be a group's: a heat pump's is none that he may ask.
+    yield _refused("desk1", message(bare, READ, ""), "item-not-found", bare)
+    yield _refused("desk1", message(bare, REPORT, "normal"), "bad-request", bare, "modify")
     for type_, inner in (("get", ANSWER), ("set", REPORT), ("set", READ), ("get", WRITE), ("get", ASSOCIATE)):
         yield _refused("desk1", iq(type_, HP2, inner), "bad-request", HP2, "modify")
     # A box's own address, if somebody knows it: the box serves its hub only.
