@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from iec61850_model.mms.pdu import ConfirmedResponse, Data, ReadResponse, WriteResponse
 from iec61850_model.reference import Reference
 from iec61850_model.server import Effect, Reply, Switch
+from iec61850_model.server.control.limits import REMEMBERED
 from iec61850_model.values import AddCause, ControlModel
 
 SOFA = "agg7@hub.example.org/sofa"
@@ -55,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.has: dict[str, object] = {}
         self.commands: dict[int, object] = {}
         self.waiting: dict[str, object] = {}
-        self.done: set[object] = set()
+        self.done: dict[object, float] = {}
         self.cancelled: set[object] = set()
 
     # --- what is done -------------------------------------------------------------------------------
@@ -113,8 +114,9 @@ class Machine(RuleBasedStateMachine):
             if after:
                 assert not switches and place not in self.waiting
                 self.waiting[place] = identity
-        if new and place in SELECTABLE:
-            # Accepted or not, an operate of its holder uses the selection up; a late repeat does not.
+        known_yet = self.box.moment.now - self.done.get(identity, self.box.moment.now) <= REMEMBERED
+        if (new or not known_yet) and place in SELECTABLE:
+            # Accepted or not, an operate of its holder uses the selection up; a repeat known as one does not.
             mine = known is not None and known.who == (peer, self.associations.get(peer))
             if mine and (accepted or self.box.value(place, "stSeld") is False):
                 self.selected.pop(place)
@@ -157,7 +159,7 @@ class Machine(RuleBasedStateMachine):
         self.box.server.switched(key, cause, self.box.moment)
         if cause is None:
             assert identity not in self.done, "a command was carried out twice"
-            self.done.add(identity)
+            self.done[identity] = self.box.moment.now
             self.has[switch.reference.without_fc] = switch.value
 
     @rule(peer=peers)
