@@ -35,14 +35,15 @@ def with_control_models(
     templates.append(etree.fromstring(_SBO_CLASS))
     for name, literal in models.items():
         node, _, data_object = name.partition(".")
-        (place,) = _node_type(root, node).xpath("*[@name=$n]", n=data_object)
+        place = _only(_node_type(root, node), "*[@name=$name]", data_object)
         do_type = _cloned(_template(root, place.get("type", "")), f"{node}_{data_object}")
         place.set("type", do_type.get("id", ""))
         _control(do_type, literal, sbo_timeout, oper_timeout)
     for node, objects in (more or {}).items():
         for data_object, type_ in objects.items():
             added = etree.SubElement(_node_type(root, node), f"{{{_NS}}}DO")
-            added.attrib.update({"name": data_object, "type": type_})
+            added.set("name", data_object)
+            added.set("type", type_)
     _in_schema_order(templates)
     return etree.tostring(root)
 
@@ -61,7 +62,7 @@ def only_device(name: str, icd: bytes) -> bytes:
 def _node_type(root: etree._Element, name: str) -> etree._Element:
     """The LNodeType of the node of this name in LD HP, its own alone."""
     path = "//*[local-name()='LDevice'][@ldName='HP']/*[concat(@prefix, @lnClass, @inst)=$name]"
-    (node,) = root.xpath(path, name=name)
+    node = _only(root, path, name)
     own = f"{name}_of_test"
     if node.get("lnType") != own:
         _cloned(_template(root, node.get("lnType", "")), own)
@@ -70,9 +71,15 @@ def _node_type(root: etree._Element, name: str) -> etree._Element:
 
 
 def _template(root: etree._Element, id_: str) -> etree._Element:
-    (found,) = root.xpath("//*[local-name()='DataTypeTemplates']/*[@id=$id]", id=id_)
-    assert isinstance(found, etree._Element)
-    return found
+    return _only(root, "//*[local-name()='DataTypeTemplates']/*[@id=$name]", id_)
+
+
+def _only(element: etree._Element, path: str, name: str) -> etree._Element:
+    """The one element that ``path``, in which the name is ``$name``, leads to."""
+    found = element.xpath(path, name=name)
+    assert isinstance(found, list) and len(found) == 1
+    assert isinstance(found[0], etree._Element)
+    return found[0]
 
 
 def _cloned(template: etree._Element, id_: str) -> etree._Element:
@@ -105,7 +112,9 @@ def _control(do_type: etree._Element, literal: str, sbo_timeout: int, oper_timeo
 
 def _attribute(name: str, fc: str, b_type: str, *, type: str = "", value: str = "") -> etree._Element:
     made = etree.Element(f"{{{_NS}}}DA")
-    made.attrib.update({"name": name, "fc": fc, "bType": b_type} | ({"type": type} if type else {}))
+    for key, text in (("name", name), ("fc", fc), ("bType", b_type), ("type", type)):
+        if text:
+            made.set(key, text)
     if value:
         etree.SubElement(made, f"{{{_NS}}}Val").text = value
     return made

@@ -102,7 +102,7 @@ def _running(server: ServerName) -> Iterator[_World]:
         pids: dict[str, int | tuple[int, ...]] = {server: pid_of(xmpp), "boxes": os.getpid()}
         yield _World(
             folder, f"{server} {version}", programs, secrets_of,
-            port_of(xmpp, BOXES), port_of(xmpp, HISTORY), pids | programs.pids, dropped,
+            port_of(xmpp, BOXES), port_of(xmpp, HISTORY), {**pids, **programs.pids}, dropped,
         )  # fmt: skip
 
 
