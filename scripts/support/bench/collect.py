@@ -42,9 +42,10 @@ from support.postgresql import PostgresqlServer
 from support.scene import HISTORY, PROGRAMS
 
 AIM_SHARE = 0.85
-"""Of the rate at which the server brings the same stanzas to a program that drops them."""
+"""Of the rate at which Prosody, which is slower than the collector, brings the same stanzas to a program that
+drops them."""
 AIM_PER_SECOND = 1_720
-"""Twice what 258,000 boxes report."""
+"""With ejabberd: twice what 258,000 boxes report."""
 HEAT_PUMPS = 1_000
 """Boxes that report in turn."""
 PACE = 1_000
@@ -164,13 +165,13 @@ async def _in_turn(
     share = paired(rates["collector"], rates["floor"], "per_second")
     per_second = middle(rates["collector"])["per_second"]
     cores = middle(busy["collector"])
-    enough = per_second >= AIM_PER_SECOND or not world.server.startswith("ejabberd")
+    country = world.server.startswith("ejabberd")
     return {
         "octets": octets,
         "per_second": per_second,
         "floor_per_second": middle(rates["floor"])["per_second"],
         "share": share,
-        "met": share >= AIM_SHARE and enough,
+        "met": per_second >= AIM_PER_SECOND if country else share >= AIM_SHARE,
         "cores": cores,
         "floor_cores": middle(busy["floor"]),
         "cpu_us": cores["collector"] / per_second * 1e6,
