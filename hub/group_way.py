@@ -15,9 +15,11 @@ from xml.etree.ElementTree import Element
 from hub.addresses import Jid
 from hub.audit.entry import AuditKind
 from hub.group_request import GroupRequest
+from hub.history_way import RouterWithHistory
 from hub.judge import judge
 from hub.names import variable
-from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Router, Way, payload_in, refuse
+from hub.needs import HISTORY_DEVICE
+from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Way, payload_in, refuse
 from hub.stanzas import Condition, Stanza, escape, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
@@ -57,7 +59,7 @@ class _BadPage(Exception):
     """It is not asked for as XEP-0059 says, or not from the beginning on."""
 
 
-class RouterWithGroups(Router):
+class RouterWithGroups(RouterWithHistory):
     """The router's rules, and those for groups before them."""
 
     def route(self, incoming: Stanza, now: float) -> Routed:
@@ -168,12 +170,15 @@ def _request_in(incoming: Stanza) -> Payload:
 
 
 def _for_many(pdu: Pdu) -> bool:
-    """Nothing in it needs an association, which is with one: no selection, block or data set of one's own."""
+    """Nothing in it needs an association, which is with one: no selection, block or data set of one's own.
+
+    The history of many at once would be a flood, and it is the collector's to answer.
+    """
     match pdu:
         case ConfirmedRequest(_, ReadRequest(VariableListName(name))):
-            return not name.aa_specific
+            return not name.aa_specific and name.domain != HISTORY_DEVICE
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
-            return all(_fc(name) is not FC.CO for name in names)
+            return all(_fc(name) is not FC.CO and name.domain != HISTORY_DEVICE for name in names)
         case ConfirmedRequest(_, WriteRequest(VariableList(names))):
             return all(_written_for_many(name) for name in names)
     return False

@@ -43,8 +43,9 @@ from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Payload, Pdu, R
 
 ASKED_AT = NOW + 100.0
 READ, CONTROL, SCHEDULE, SETTINGS = Right.READ, Right.CONTROL, Right.SCHEDULE, Right.SETTINGS
+HISTORY = Right.HISTORY
 ALL = frozenset(Right)
-HP_ONLY = ("HP/*", "SCH/*")
+HP_ONLY = ("HIST/*", "HP/*", "SCH/*")
 MET_ONLY = ("MET/*",)
 
 ANY = frozenset(Right)
@@ -92,6 +93,26 @@ TABLE: tuple[tuple[str, str, frozenset[Right], str, str], ...] = (
     ("SetDataValues", "HP/LLN0.Set1.setVal", frozenset({SETTINGS}), PLACED, "audited"),
     ("SetDataValues", "HP/EvuGGIO1.SPCSO1.stVal[ST]", frozenset(), PLACED, "audited"),
     ("SetDataSetValues", "HP/LLN0.dsSet", frozenset({SETTINGS}), UNSCOPED, "audited"),
+    # what the collector answers, and never the box
+    ("GetLogicalDeviceDirectory", "HIST", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataDefinition", "HIST/MMXU1", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataValues", "HIST/MMXU1.TotW[MX]", frozenset({HISTORY}), PLACED, ""),
+    ("GetLCBValues", "HIST/LLN0.lcbAvg", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataSetValues", "HIST/LLN0.dsAvg", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataSetDirectory", "HIST/LLN0.dsAvg", frozenset({HISTORY}), PLACED, ""),
+    ("QueryLogByTime", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
+    ("QueryLogAfter", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataValues", "HIST/MMXU1.TotW[CO]", frozenset(), PLACED, ""),
+    ("GetDataValues", "HIST/MMXU1.TotW[OR]", frozenset(), PLACED, ""),
+    ("SetURCBValues", "HIST/LLN0.rcb01.RptEna", frozenset(), PLACED, "audited"),
+    ("SetLCBValues", "HIST/LLN0.lcbAvg.LogEna", frozenset(), PLACED, "audited"),
+    ("SetDataValues", "HIST/LLN0.Set1.setVal", frozenset(), PLACED, "audited"),
+    ("SetDataSetValues", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
+    ("CreateDataSet", "HIST/LLN0.mine", frozenset(), UNSCOPED, "audited"),
+    ("CreateDataSet", "HIST/MMXU1.TotW[MX]", frozenset(), PLACED, "audited"),
+    ("DeleteDataSet", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
+    ("Select", "HIST/EvuGGIO1.SPCSO1", frozenset(), PLACED, "audited"),
+    ("Operate", "HIST/EvuGGIO1.SPCSO1", frozenset(), PLACED, "audited"),
 )
 
 EVERYTHING, INSIDE, OUTSIDE = "everything", "inside", "outside"
@@ -260,6 +281,10 @@ def test_the_holder_gets_what_his_grant_lets_through_and_the_audit_is_told(
     wanted = expected(row, state)
     if wanted == "forwarded":
         assert routed.outcome is Outcome.FORWARDED, routed.reason
+        answers = (
+            f"{state}@history.hub.example.org" if reference.startswith("HIST") else f"{state}@boxes.example"
+        )
+        assert f' to="{answers}/IEC"' in routed.xml
         assert (routed.audit is not None) == (audited == "audited")
     else:
         assert routed.outcome is Outcome.REFUSED
