@@ -104,7 +104,7 @@ def test_a_configuration_with_unknown_keys_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"),
+        *("", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log", "history"),
         *(f"report {one}" for one in ("list", "show", "set", "enable", "disable")),
         *(f"dataset {one}" for one in ("ls", "show", "read", "write", "create", "delete")),
         *(f"log {one}" for one in ("ls", "show", "status", "query", "set")),
@@ -129,6 +129,7 @@ def test_no_option_takes_a_password() -> None:
         ["watch", "--count", "0"],
         ["dataset", "create", "hp0001", "@mine"],
         ["log", "query", "hp0001"],
+        ["history"],
         ["log", "set", "hp0001", "LD0/LLN0.lcbStat"],
         ["fly"],
     ],
