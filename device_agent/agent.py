@@ -127,7 +127,7 @@ class Agent:
         self._server.schedules.restore(moment)
         self._housekeeping.start(moment)
         self._der.start(moment)
-        self._averages.start(time.monotonic())
+        self._averages.start(time.monotonic(), self._backlog.told_until)
         self._averages.follow(time.monotonic)
         self._limits.restore(ledgers(self._switching.processes), monotonic(), moment.now)
         # A place that cannot be written is told now, not when a client is refused for it.
@@ -240,7 +240,8 @@ class Agent:
             self._housekeeping.refresh(
                 moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning
             )
-            await asyncio.sleep(HOUSEKEEPING)
+            # Not later than at the end of an interval: what has ended and is not kept yet can be lost.
+            await asyncio.sleep(min(HOUSEKEEPING, self._averages.until_end(self._clock.time())))
 
     def _make_renewal(self) -> Renewal | None:
         if self._config.identity_file is None:
