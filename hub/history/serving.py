@@ -106,7 +106,7 @@ class Visible:
     @classmethod
     def of(cls, access: HistoryAccess, period: int) -> Visible:
         """An interval of ``period`` seconds may be read if all of it was in the time that is granted."""
-        last = _FOREVER if access.ends is None else math.floor(access.ends)
+        last = _FOREVER if access.ends is None else min(math.floor(access.ends), _FOREVER)
         return cls(access.series, math.ceil(access.begins + period), last)
 
 
