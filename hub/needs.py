@@ -121,7 +121,7 @@ def _needs_of(pdu: Pdu) -> Sequence[Need]:
         ):
             return [_list_need(name)]
         case ConfirmedRequest(_, WriteRequest(VariableListName(name), _)):
-            return [Need(Right.SETTINGS, _history(name), unscoped=True)]
+            return [Need(Right.SETTINGS, _in_history(name), unscoped=True)]
         case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
             return [*_own_list_needs((name,)), *(_member_need(_reference(member)) for member in members)]
         case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
@@ -161,11 +161,11 @@ def _own_list_needs(names: Sequence[ObjectName]) -> list[Need]:
     """Who makes or deletes a data set that others see must be bound to no scope."""
     for name in names:
         _list_need(name)
-    return [Need(Right.READ, _history(name), unscoped=not name.aa_specific) for name in names]
+    return [Need(Right.READ, _in_history(name), unscoped=not name.aa_specific) for name in names]
 
 
-def _history(name: ObjectName) -> Reference | None:
-    """The place of a data set in the history, None for one anywhere else: which of these it is matters."""
+def _in_history(name: ObjectName) -> Reference | None:
+    """Where a data set of the history is; None for one anywhere else, of which the right alone is asked."""
     return Reference(HISTORY_DEVICE) if name.domain == HISTORY_DEVICE else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.addresses import HEAT_PUMP_RESOURCE, Jid
 from hub.history.device import LOG_ITEM, LOG_REFERENCE, HistoryDevice
 from hub.history.reading import Sample
+from hub.history.turns import Asked, Turns
 from hub.needs import HISTORY_DEVICE
 from hub.registry import Registry
 from hub.registry.history_access import HistoryAccess, history_access
@@ -45,12 +46,8 @@ from iec61850_model.server.logs.journal import page_limit
 
 log = structlog.get_logger()
 
-WAITING_OF_ONE = 16
-"""Requests of one provider that wait for their turn; more are told to wait."""
-WAITING = 128
-"""Of all providers together."""
 ANSWER_WITHIN = 15.0
-"""Seconds that the databases may take for one answer: who asked has given up then."""
+"""Seconds that a request may wait, and the databases may take for it: who asked has given up then."""
 _FOREVER = 1 << 62
 """Later than any interval."""
 _LOG = ObjectName(LOG_ITEM, HISTORY_DEVICE)
@@ -86,13 +83,6 @@ class ServingCounts:
 
     requests: Counter[str] = field(default_factory=Counter)
     rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    stanza: Stanza
-    provider: str
-    heat_pump: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +125,13 @@ class Serving:
         self._period = period
         self._clock = clock
         self._device = HistoryDevice()
-        self._waiting: OrderedDict[str, deque[_Asked]] = OrderedDict()
+        self._turns = Turns()
         self._filled = asyncio.Event()
         self._failing = False
 
     def __len__(self) -> int:
         """Requests that wait for their turn."""
-        return sum(map(len, self._waiting.values()))
+        return len(self._turns)
 
     def take(self, request: Stanza) -> None:
         """An iq that asks came; only the router's aliases of providers are answered."""
@@ -151,32 +141,30 @@ class Serving:
             self.counts.requests["not for here"] += 1
             self._link.unavailable(request)
             return
-        queue = self._waiting.get(sender.local, ())
-        if len(queue) >= WAITING_OF_ONE or len(self) >= WAITING:
+        if not self._turns.put(Asked(request, sender.local, to.local, self._clock())):
             self._refuse(request, Condition.RESOURCE_CONSTRAINT, "too many")
             return
-        self._waiting.setdefault(sender.local, deque()).append(_Asked(request, sender.local, to.local))
         self._filled.set()
 
     def forget(self) -> None:
         """The link is down: nobody waits for an answer any more."""
-        self._waiting.clear()
+        self._turns.clear()
 
     async def run(self) -> None:
         """Answer until cancelled."""
         while True:
             await self._filled.wait()
-            if not self._waiting:
+            asked = self._turns.next()
+            if asked is None:
                 self._filled.clear()
                 continue
-            provider, queue = self._waiting.popitem(last=False)
-            asked = queue.popleft()
-            if queue:
-                self._waiting[provider] = queue
             await asyncio.sleep(await self._answer(asked))
 
-    async def _answer(self, asked: _Asked) -> float:
+    async def _answer(self, asked: Asked) -> float:
         """Answer one request; how many seconds of the event loop it took."""
+        if self._clock() - asked.since > ANSWER_WITHIN:
+            self._refuse(asked.stanza, Condition.RESOURCE_CONSTRAINT, "too late")
+            return 0.0
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._served(asked)
@@ -187,7 +175,7 @@ class Serving:
             self._refuse(asked.stanza, Condition.RESOURCE_CONSTRAINT, "failed")
         return 0.0
 
-    async def _served(self, asked: _Asked) -> float:
+    async def _served(self, asked: Asked) -> float:
         now = self._clock()
         access = await self._registry.read(
             history_access, asked.provider, asked.heat_pump, LOG_REFERENCE, now
@@ -234,7 +222,7 @@ class Serving:
         return await self._store.between(visible.series, first, last, page_limit(DEFAULT_PDU_SIZE) + 1)
 
     def _effects(
-        self, asked: _Asked, request: Payload, found: list[Sample] | MmsError | None, now: float
+        self, asked: Asked, request: Payload, found: list[Sample] | MmsError | None, now: float
     ) -> list[Effect]:
         """What the device answers. Associations are between provider and box, and nothing here needs one."""
         incoming = Incoming(asked.stanza.sender, asked.stanza.id, Payload(request.pdu), 0)
@@ -249,7 +237,7 @@ class Serving:
             if isinstance(one, Reply)
         ]
 
-    def _reply(self, asked: _Asked, *effects: Effect) -> None:
+    def _reply(self, asked: Asked, *effects: Effect) -> None:
         for one in effects:
             assert isinstance(one, Reply)
             xml = encode_payload(one.payload)

@@ -16,8 +16,9 @@ from hub.accounts import Accounts, month_of
 from hub.history import HISTORY_SCHEMA
 from hub.history.device import HistoryDevice
 from hub.history.quantities import QUANTITIES
-from hub.history.serving import WAITING_OF_ONE
+from hub.history.serving import ANSWER_WITHIN
 from hub.history.store import HistoryStore
+from hub.history.turns import WAITING_OF_ONE
 from hub.registry import Registry, add_group, add_members, revoke_grant
 from hub.registry.usage import usage_of
 from hub.roster import Right
@@ -332,6 +333,15 @@ async def test_one_provider_takes_no_more_than_his_turns(reader: HistoryReader) 
     order = [element(one).get("id") for one in reader.answered[3:]]
     assert order.index("h") <= 1
     assert sorted(order) == sorted(["h", *(f"a{number}" for number in range(WAITING_OF_ONE))])
+
+
+async def test_what_waited_until_its_asker_gave_up_is_not_looked_up(reader: HistoryReader) -> None:
+    asking = asyncio.create_task(entries(reader))
+    await asyncio.sleep(0)
+    reader.now += ANSWER_WITHIN + 1
+    with pytest.raises(NoAnswer, match="too much to do"):
+        await asking
+    assert reader.serving.counts.requests == {"too late": 1}
 
 
 async def test_a_database_that_fails_is_told_and_the_next_is_served(
