@@ -141,7 +141,10 @@ class PresenceBoard:
             for pair in self.roster.pairs_of(changes)
         }
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
+        kept = [(self.roster.heat_pumps.get(one.id), one) for one in changes.heat_pumps if one.id not in gone]
+        replaced = [old for old, new in kept if old is not None and old.box != new.box]
         left = [self.roster.heat_pumps[id_].box for id_ in gone if id_ in self.roster.heat_pumps]
+        left += [old.box for old in replaced]
         self.roster.apply(changes)
         effects: list[Effect] = []
         for pair, (was, heat_pump) in before.items():
@@ -154,6 +157,9 @@ class PresenceBoard:
         boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
         effects += [self._left(one) for one in (*boxes, *sessions)]
         self._note_bounds(changes, now)
+        for old in replaced:  # what is associated with the former box must end before the new one is there
+            self.states[old.id] = LinkState.OFFLINE
+            effects += [Keep(old.id, LinkState.OFFLINE, now), *self._tell_all(old.id, now)]
         for heat_pump in changes.heat_pumps:
             effects += self._ask(heat_pump, now)
         effects += [self._hub_presence(one.jid) for one in changes.providers]

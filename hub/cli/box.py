@@ -109,7 +109,7 @@ def revoke(id_: str, yes: bool) -> None:
 
     count = change(apply, lambda count: _entry("box revoke", id_, box, f"{count} certificates revoked"))
     click.echo(f"{box}, the box of {id_}, is shut out of the hub; {count} certificates revoked.")
-    _at_the_server(config, box)
+    at_the_server(config, box)
 
 
 @box_commands.command("allow")
@@ -129,20 +129,27 @@ def allow(id_: str) -> None:
     click.echo(f"{row.box}, the box of {id_}, is let in again.")
 
 
-def _at_the_server(config: HubConfig, box: str) -> None:
+def at_the_server(config: HubConfig, box: str, *, quiet: bool = False) -> None:
+    """Shut a box out of its server too, as far as that is ours, and say how far; ``quiet``: to standard
+    error.
+
+    Raises CommandFailed.
+    """
     section, domain = config.enrolment, box.rpartition("@")[2]
     if section.box_domain is not None:
         write_revoked(section.revoked_file, read(revoked_serials, now()))
     if domain != section.box_domain:
         click.echo(
             f"At the hub only: {domain} is not a domain of this hub (enrolment.box_domain), so its session"
-            " and account there are in the hands of who runs that server."
+            " and account there are in the hands of who runs that server.",
+            err=quiet,
         )
         return
     if not section.close_session:
         click.echo(
             f"Its session on {domain} is left to mod_hub_revoked, which closes it within a second if it came"
-            " in with a certificate; to close any, set enrolment.close_session in hub.yaml."
+            " in with a certificate; to close any, set enrolment.close_session in hub.yaml.",
+            err=quiet,
         )
         return
     try:
@@ -151,7 +158,9 @@ def _at_the_server(config: HubConfig, box: str) -> None:
         raise CommandFailed(
             f"the hub has dropped the box, but its session on {domain} may go on: {failed}"
         ) from None
-    click.echo(f"Its session on {domain} is closed. If it has a password there, remove the account too.")
+    click.echo(
+        f"Its session on {domain} is closed. If it has a password there, remove the account too.", err=quiet
+    )
 
 
 def _account(session: Session, id_: str) -> str:

@@ -22,6 +22,7 @@ from hub.cli.context import (
 from hub.cli.enrolment import enrol, new_code, require_box_domain, show_code, until_option
 from hub.cli.grant import grant_json, show_grants
 from hub.cli.output import show_json, show_record, show_table
+from hub.cli.settings_text import restoring_text
 from hub.cli.times import local_time, utc_time
 from hub.registry import (
     COLLECTOR,
@@ -36,6 +37,7 @@ from hub.registry import (
     presence,
     remove_heat_pump,
 )
+from hub.registry.settings import settings_of
 from hub.roster import HeatPump, LinkState
 
 NONE_YET = "No heat pumps yet. Add one: hphub heatpump add hp0001 --box box0001@boxes.example.org"
@@ -143,8 +145,10 @@ def show(id_: str, as_json: bool) -> None:
     """
     at = now()
     row, state, granted = read(_one, id_, at)
+    kept = read(settings_of, id_)
     if as_json:
-        show_json({**_json(row, state), "grants": [grant_json(grant, at) for grant in granted]})
+        grants = [grant_json(grant, at) for grant in granted]
+        show_json({**_json(row, state), "box_since": utc_time(kept.since), "grants": grants})
         return
     show_record(
         {
@@ -154,6 +158,7 @@ def show(id_: str, as_json: bool) -> None:
             "since": local_time(_since(state)),
             "note": row.note,
             "added": local_time(row.created),
+            **({"box since": local_time(kept.since), "settings": restoring_text(kept)} if kept.since else {}),
         }
     )
     click.echo()

@@ -45,3 +45,9 @@ class OperationsMetrics(Collector):
             finished.add_metric([what], count)
         yield finished
         yield CounterMetricFamily("ops_troubles", "attempts that failed", now.counts.troubles)
+        settings = CounterMetricFamily(
+            "ops_settings", "settings of a box read or written back", labels=["what"]
+        )
+        for what, count in sorted(now.settings.done.items()):
+            settings.add_metric([what], count)
+        yield settings

@@ -17,6 +17,7 @@ from hub.registry.people import Ownership, Person, delete_person, get_person
 from hub.registry.people_models import InviteRow, OwnershipRow, PersonRow, ReminderRow
 from hub.registry.purposes import OWNER, on_consent
 from hub.registry.routers import next_revision
+from hub.registry.settings import SettingsRecord, settings_of
 
 ERASED = "[erased]"
 """Stands where an operator had written a person's name, contact or JID into a note, purpose or ground."""
@@ -69,11 +70,12 @@ class Held:
     invites: tuple[InviteRecord, ...]
     reminders: tuple[Told, ...]
     installations: dict[str, MasterData]
+    settings: dict[str, SettingsRecord]
 
 
 def held_of(session: Session, id_: str, *, now: float) -> Held:
-    """Everything of a person; grants are those that he gave and those on what he owned, then; master data
-    those of what he owns at ``now``. Raises NotFound.
+    """Everything of a person; grants are those that he gave and those on what he owned, then; master data and
+    settings those of what he owns at ``now``. Raises NotFound.
     """
     person = get_person(session, id_)
     his = [one.heat_pump_pk for one in person.owns if one.covers(now)]
@@ -99,6 +101,7 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
         tuple(InviteRecord(*row) for row in invites),
         tuple(Told(*row) for row in reminders),
         master_data(session, pumps),
+        {pump.id: settings_of(session, pump.id) for pump in pumps if pump.removed_at is None},
     )
 
 

@@ -563,3 +563,17 @@ def test_a_box_for_which_its_server_answers_is_asked_once(online: PresenceBoard)
     assert online.doubt("nobody@boxes.example.org", NOW + 2) == []
     asked(online, effects, NOW + 2)
     assert kept(online.tick(NOW + 2 + ANSWER_WITHIN)) == {"hp0001": LinkState.OFFLINE}
+
+
+def test_a_box_in_place_of_another_is_asked_and_the_other_and_providers_see_their_part_go(
+    online: PresenceBoard,
+) -> None:
+    new = HeatPump("hp0001", "new@boxes.example.org")
+    asks = f"available: {HUB} -> new@boxes.example.org/IEC"
+    effects = change(online, heat_pumps=(new,))
+    assert said(effects) == sorted([asks, NO_HUB_FOR_BOX, *GONE[2:]])
+    assert Keep("hp0001", LinkState.OFFLINE, NOW) in effects
+    assert presence(online, BOX1) == [], "a stranger's"
+    came = [f"available: {HP1} -> {session}" for session in (DESK1, DESK2)]
+    assert said(presence(online, "new@boxes.example.org/IEC")) == came
+    assert said(change(online, heat_pumps=(new,))) == [asks], "it is the same one"

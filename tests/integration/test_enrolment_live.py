@@ -7,7 +7,7 @@ import contextlib
 import json
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,14 @@ import device_agent.cli
 import hub.cli
 from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
 from device_agent.enrolment.identity import Identity
+from device_agent.settings import Settings
 from hub.enrolment.authority import DAY, Authority
 from hub.registry import Registry, add_certificate
 from iec61850_model.enrolment.code import EnrolmentCode
 from iec61850_model.enrolment.keys import new_key
+from iec61850_model.mms.pdu import Data
+from iec61850_model.reference import Reference
+from iec61850_model.scl import read_model
 from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, NotConnected, XmppError
 from iec61850_model.xmpp.guest import guest, only_believing
 from iec61850_model.xmpp.questions import Questions
@@ -72,7 +76,7 @@ def hphub(scene: Scene, *arguments: str) -> str:
     """So too; not where an event loop runs."""
     result = CliRunner().invoke(hub.cli.main, list(arguments), env=scene.hub_environment)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def code_in(shown: str) -> str:
@@ -168,6 +172,46 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     hphub(scene, "audit", "verify")
     everything = "".join(one.read_text(errors="replace") for one in scene.directory.glob("*.log"))
     assert code not in everything and fresh not in everything
+
+
+def test_a_box_is_replaced_and_the_new_one_gets_its_settings(scene: Scene, tmp_path: Path) -> None:
+    """The heating curve that was set in the first one is in the second, which never was told of it before."""
+    operations = scene.start_operations()
+    old, new = tmp_path / "old", tmp_path / "new"
+    code = code_in(hphub(scene, "heatpump", "add", "hp0045", "--enrol", "--json"))
+    hphub(scene, "grant", "add", "agg", "hp0045", "--right", "read")
+    assert hpbox("enrol", code, "--dir", str(old)).exit_code == 0
+    wire(old)
+    curve = Reference.parse("HP/HcFCSD1.Crv.numPts[SP]")
+    tree = read_model((old / "heatpump-box.icd").read_bytes()).tree
+    tree.write(curve, Data("unsigned", 7))
+    Settings(old / "settings.json").save(tree, [curve])
+    first = start(scene, old, "old-box")
+    wait_settings(scene, lambda known: [one["now"][0] for one in known["settings"]] == [7])
+
+    told = hphub(scene, "heatpump", "replace", "hp0045", "--enrol", "--restore", "--yes", "--json")
+    wait_logged(scene, first, "link is down", "refuses the certificate")
+    assert scene.command("hpclient", "read", "hp0045", POWER).returncode == 4, "nobody stands for it yet"
+    assert hpbox("enrol", code_in(told), "--dir", str(new)).exit_code == 0
+    wire(new)
+    second = start(scene, new, "new-box")
+    wait_settings(scene, lambda known: known["restoring"] == "done")
+    read = scene.command("hpclient", "read", "hp0045", "HP/HcFCSD1.Crv.numPts")
+    assert read.stdout.split()[2:] == ["7"], read.stdout + read.stderr
+    shown = json.loads(hphub(scene, "heatpump", "show", "hp0045", "--json"))
+    assert (shown["box"], shown["presence"]) == (f"hp0045-2@{BOXES}", "online")
+    assert [one["provider"] for one in shown["grants"]] == ["agg"]
+    for program in (first, second, operations):
+        program.stop()
+    rows = json.loads(hphub(scene, "audit", "--heatpump", "hp0045", "--json"))
+    assert {"heatpump replace", "settings restored"} <= {row["service"] for row in rows}
+
+
+def wait_settings(scene: Scene, reached: Callable[[dict[str, Any]], bool]) -> None:
+    def look() -> bool:
+        return reached(json.loads(hphub(scene, "heatpump", "settings", "hp0045", "--json")))
+
+    scene.wait_for("the settings", look, timeout=60)
 
 
 # --- what a box asks, and what others try ---------------------------------------------------------------
