@@ -143,6 +143,9 @@ class PresenceBoard:
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
         kept = [(self.roster.heat_pumps.get(one.id), one) for one in changes.heat_pumps if one.id not in gone]
         replaced = [old for old, new in kept if old is not None and old.box != new.box]
+        known = [(self.roster.providers.get(one.id), one) for one in changes.providers if one.id not in gone]
+        moved = [old.id for old, new in known if old is not None and old.jid != new.jid]
+        sessions += [one for id_ in moved for one in self._told_here(id_)]
         left = [self.roster.heat_pumps[id_].box for id_ in gone if id_ in self.roster.heat_pumps]
         left += [old.box for old in replaced]
         self.roster.apply(changes)
@@ -150,10 +153,15 @@ class PresenceBoard:
         for pair, (was, heat_pump) in before.items():
             still = self._live(pair, now) and gone.isdisjoint(pair)
             effects += self._compare(pair, was, still, heat_pump)
+        for provider in moved:  # another account stands for it, or none: the former one is a stranger's
+            for id_ in self.roster.heat_pumps_of(provider, now):
+                effects += self._withdrawn((provider, id_), self.roster.heat_pumps[id_])
+            self.followers = {pair: one for pair, one in self.followers.items() if pair[0] != provider}
+        for id_ in (*gone, *moved):
+            self.sessions.pop(id_, None)
         for id_ in gone:  # an id may have been given anew: to another one, of whom nothing is known yet
             self.states.pop(id_, None)
             self._asked.pop(id_, None)
-            self.sessions.pop(id_, None)
         boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
         effects += [self._left(one) for one in (*boxes, *sessions)]
         self._note_bounds(changes, now)

@@ -19,7 +19,7 @@ from hub.cli.context import (
     read,
     yes_option,
 )
-from hub.cli.enrolment import enrol, new_code, require_box_domain, show_code, until_option
+from hub.cli.enrolment import enrol, new_code, require_own_domain, show_code, until_option
 from hub.cli.grant import grant_json, show_grants
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.settings_text import restoring_text
@@ -28,6 +28,7 @@ from hub.registry import (
     COLLECTOR,
     GrantRecord,
     HeatPumpRow,
+    Holder,
     Presence,
     add_heat_pump,
     get_heat_pump,
@@ -78,8 +79,8 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
     def apply(session: Session) -> HeatPumpRow:
         row = add_heat_pump(session, new, hub_domain=config.domain, now=now(), note=note)
         if made is not None:
-            require_box_domain(config, row.box)
-            made.keep(session, row.id)
+            require_own_domain(config, Holder(row.id), row.box)
+            made.keep(session, Holder(row.id))
         return row
 
     code = f", enrolment code {made.code.identity.hex()}" if made else ""
@@ -87,7 +88,7 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
     if not as_json:
         click.echo(f"Heat pump {row.id} added, its box is {row.box}.")
     if made is not None:
-        show_code(made, row.id, row.box, as_json=as_json)
+        show_code(made, Holder(row.id), row.box, as_json=as_json)
     elif as_json:
         show_json(_json(row, None))
 
@@ -106,7 +107,7 @@ def enrol_(id_: str, until: float, as_json: bool) -> None:
     Example:
       hphub heatpump enrol hp0042 --code-until 2d
     """
-    enrol(load_config(), id_, until, as_json)
+    enrol(load_config(), Holder(id_), until, as_json)
 
 
 @heatpump_commands.command("list")

@@ -6,7 +6,6 @@ import click
 from sqlalchemy.orm import Session
 
 from hub.audit import AuditEntry, AuditKind
-from hub.cli.box import at_the_server
 from hub.cli.context import (
     change,
     config_option,
@@ -18,12 +17,13 @@ from hub.cli.context import (
     read,
     yes_option,
 )
-from hub.cli.enrolment import new_code, require_box_domain, show_code, until_option
+from hub.cli.enrolment import new_code, require_own_domain, show_code, until_option
 from hub.cli.output import show_json, show_table
 from hub.cli.settings_text import restoring_text, settings_json
 from hub.cli.times import local_time
+from hub.cli.ways_in import at_the_server
 from hub.kept_settings import shown
-from hub.registry import account_of, get_heat_pump
+from hub.registry import Holder, account_of, get_heat_pump
 from hub.registry.replacing import Replaced, account_for_successor, replace_box
 from hub.registry.settings import ask_restore, settings_of
 
@@ -70,8 +70,8 @@ def replace_command(  # noqa: PLR0913, PLR0917 - one parameter for each option
         named = box or account_for_successor(session, id_, str(config.enrolment.box_domain))
         done = replace_box(session, id_, named, hub_domain=config.domain, restore=restore, now=at)
         if made is not None:
-            require_box_domain(config, done.box)
-            made.keep(session, id_)
+            require_own_domain(config, Holder(id_), done.box)
+            made.keep(session, Holder(id_))
         return done
 
     code = f", enrolment code {made.code.identity.hex()}" if made else ""
@@ -87,7 +87,7 @@ def replace_command(  # noqa: PLR0913, PLR0917 - one parameter for each option
     click.echo(f"{done.box} stands for {id_} now; {done.former} is shut out of the hub.", err=as_json)
     click.echo(f"{_settings_line(done.settings, restore, id_)}", err=as_json)
     if made is not None:
-        show_code(made, id_, done.box, as_json=as_json)
+        show_code(made, Holder(id_), done.box, as_json=as_json)
     elif as_json:
         show_json({"id": id_, "box": done.box, "former": done.former, "settings": done.settings})
     at_the_server(config, done.former, quiet=as_json)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.registry.enrolment import revoke_certificates, withdraw_codes
+from hub.registry.enrolment import Holder, revoke_certificates, withdraw_codes
 from hub.registry.enrolment_models import ShutOutRow
 from hub.registry.errors import Conflict
 from hub.registry.link_state import presence_lost
@@ -55,8 +55,8 @@ def replace_box(
         )
     require_unused_jid(session, box)
     revision = next_revision(session)
-    withdraw_codes(session, id_, now)
-    certificates = revoke_certificates(session, pump.pk, now)
+    withdraw_codes(session, Holder(id_), now)
+    certificates = revoke_certificates(session, pump, now)
     shut = session.get(ShutOutRow, pump.pk)
     if shut is not None:
         session.delete(shut)

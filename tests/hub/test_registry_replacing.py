@@ -10,6 +10,7 @@ import pytest
 from hub.registry import (
     Conflict,
     Heard,
+    Holder,
     InvalidInput,
     NewGrant,
     NotFound,
@@ -93,8 +94,8 @@ async def test_the_heat_pump_stays_and_its_former_box_is_a_stranger(hub: Registr
     grant = (await hub.run(add_grant, NewGrant("agg", "hp1", [Right.READ], "op"), now=T)).key
     pk = (await hub.read(get_heat_pump, "hp1")).pk
     series = await hub.run(series_of, [pk])
-    await hub.run(add_certificate, "hp1", 255, b"der", now=T, ends=T + 1e6)
-    await hub.run(add_code, "hp1", b"i", b"v", now=T, expires=T + 1e6)
+    await hub.run(add_certificate, Holder("hp1"), 255, b"der", now=T, ends=T + 1e6)
+    await hub.run(add_code, Holder("hp1"), b"i", b"v", now=T, expires=T + 1e6)
     done = await replaced(hub)
     assert (done.former, done.box, done.certificates) == (OLD, NEW, 1)
     row = await hub.read(get_heat_pump, "hp1")
