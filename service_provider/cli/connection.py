@@ -117,7 +117,9 @@ def _secret(sources: Iterable[Mapping[str, Any]]) -> tuple[str, Path | None]:
     """What the first source has that has anything: a password, itself or in a file, or an identity file."""
     for source in sources:
         if source.get("identity_file"):
-            return "", Path(str(source["identity_file"])).expanduser()
+            identity_file = Path(str(source["identity_file"])).expanduser()
+            _private_text(identity_file)
+            return "", identity_file
         if source.get("password_file"):
             return _private_text(Path(str(source["password_file"])).expanduser()).strip("\r\n"), None
         if source.get("password"):

@@ -34,6 +34,11 @@ def enrol(login: Login, code: str) -> None:
     last ten.
 
     \b
+    Example:
+      hpclient enrol -                               paste the code, then Ctrl-D
+      hpclient ls
+
+    \b
     Exit codes:
       0  enrolled, and logged in
       2  the code or the folder cannot be used
