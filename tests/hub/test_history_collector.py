@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -485,7 +485,9 @@ async def test_a_box_in_place_of_another_goes_on_in_the_same_series(
     assert list(world.powers().values()) == [expected]
 
 
-async def test_what_the_former_box_reported_is_stored_before_anything_of_the_new_one(world: World) -> None:
+async def test_what_the_former_box_reported_is_stored_before_anything_of_the_new_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else its EntryID would be the last one, and the new box asked for entries it never had."""
     first = await world.add_box(1)
     await world.start()
@@ -493,6 +495,16 @@ async def test_what_the_former_box_reported_is_stored_before_anything_of_the_new
     jid = "new@boxes.example/IEC"
     second = AveragingBox(jid, lambda xml: world.link.say(xml) if world.link else None)
     world.boxes[jid] = second
+    process = world.process
+    assert process is not None
+    assert process._store is not None
+    forget, waiting = process._store.forget_entries, []
+
+    async def noting(before: Mapping[int, float]) -> None:
+        waiting.append(process.snapshot().waiting)
+        await forget(before)
+
+    monkeypatch.setattr(process._store, "forget_entries", noting)
     with closing(sqlite3.connect(world.file, isolation_level=None)) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
         for number in range(3):
@@ -508,3 +520,4 @@ async def test_what_the_former_box_reported_is_stored_before_anything_of_the_new
     await world.live()
     second.average(T + 900, 3.0)
     await world.stored(4)
+    assert waiting == [0]
