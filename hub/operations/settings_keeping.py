@@ -22,6 +22,7 @@ from hub.registry.settings import (
     SettingsTask,
     SettingsWritten,
     keep_settings,
+    last_written,
     settings_news,
     settings_restored,
     settings_to_restore,
@@ -56,7 +57,7 @@ class SettingsKeeping:
         self._link = link
         self._pace = pace
         self._rounds = SettingsRounds()
-        self._revision = self._presence = self._version = 0
+        self._revision = self._presence = self._written = self._version = 0
         self._read: list[SettingsRead] = []
         self._asking: set[asyncio.Task[None]] = set()
         self.counts = SettingsCounts()
@@ -87,9 +88,8 @@ class SettingsKeeping:
         version = self._registry.version()
         if version and version == self._version:
             return
-        self._revision, self._presence, news = await self._registry.read(
-            _news, self._revision, self._presence
-        )
+        reached, news = await self._registry.read(_news, self._revision, self._presence, self._written)
+        self._revision, self._presence, self._written = reached
         self._version = version
         for task in news:
             self._rounds.told(task)
@@ -157,9 +157,11 @@ class SettingsKeeping:
         return self._link.addresses.heat_pump(task.heat_pump)
 
 
-def _news(session: Session, revision: int, presence: int) -> tuple[int, int, list[SettingsTask]]:
-    news = settings_news(session, revision, presence)
-    return current_revision(session), presence_revision(session), news
+def _news(
+    session: Session, revision: int, presence: int, written: int
+) -> tuple[tuple[int, int, int], list[SettingsTask]]:
+    news = settings_news(session, revision, presence, written)
+    return (current_revision(session), presence_revision(session), last_written(session)), news
 
 
 def _entry(task: SettingsTask, written: Written) -> AuditEntry:

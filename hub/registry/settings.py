@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -50,7 +50,7 @@ class SettingsTask:
 
 @dataclass(frozen=True, slots=True)
 class SettingsRead:
-    """What was read, by reference, None if it is not set: asked at ``asked_at`` after ``seen`` writings."""
+    """What was read, by reference, None if it is not set: at ``asked_at``, after ``seen`` was written."""
 
     heat_pump: str
     asked_at: float
@@ -98,16 +98,16 @@ class SettingsRecord:
 # --- what operations is told ---------------------------------------------------------------------------
 
 
-def settings_news(session: Session, revision: int, presence: int) -> list[SettingsTask]:
+def settings_news(session: Session, revision: int, presence: int, noted: int) -> list[SettingsTask]:
     """Heat pumps whose box came or went after ``presence``, that changed after ``revision``, or in which
-    something was written since it was last read; for 0 and 0 those whose box is there.
+    something was written after ``noted``; for 0, 0 and 0 those whose box is there.
     """
     asked: tuple[ColumnElement[bool], ...] = (PresenceRow.state == LinkState.ONLINE.value,)
-    if revision or presence:
+    if revision or presence or noted:
         asked = (
             PresenceRow.revision > presence,
             SettingsStateRow.revision > revision,
-            SettingsStateRow.written != SettingsStateRow.seen,
+            SettingsStateRow.written > noted,
             HeatPumpRow.revision > revision,
         )
     found: dict[int, SettingsTask] = {}
@@ -135,13 +135,23 @@ _NEWS = (
 )  # fmt: skip
 
 
+def last_written(session: Session) -> int:
+    """The number of what was written last."""
+    return session.scalar(select(func.max(SettingsStateRow.written))) or 0
+
+
 def note_written(session: Session, heat_pumps: Collection[int]) -> None:
-    """Something was written in these (HeatPumpRow.pk): it is to be read again."""
+    """Something was written in these (HeatPumpRow.pk): they are to be read again. All of one call have one
+    number, above all before.
+    """
+    number = last_written(session) + 1
     for part in in_parts(sorted(heat_pumps)):
-        rows = [{"heat_pump_pk": pk, "written": 1} for pk in part]
-        grown = {"written": SettingsStateRow.written + 1}
+        rows = [{"heat_pump_pk": pk, "written": number} for pk in part]
         session.execute(
-            insert(SettingsStateRow).on_conflict_do_update(index_elements=["heat_pump_pk"], set_=grown), rows
+            insert(SettingsStateRow).on_conflict_do_update(
+                index_elements=["heat_pump_pk"], set_={"written": number}
+            ),
+            rows,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import Float, ForeignKey, Index, String, text
+from sqlalchemy import Float, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.models import Base
@@ -23,19 +23,17 @@ class SettingsStateRow(Base):
 
     ``since``: when the present box came in place of another, 0 for the first one; ``measures_from``: from
     when what it measured counts, for it may have run elsewhere before. ``read_at``: when its settings were
-    last read. ``written`` counts how often something was written through the hub, ``seen`` is its value
-    before the last reading. ``restoring`` since ``restoring_at``; ``trouble``: why it is not done yet.
+    last read. ``written`` numbers in order what was written through the hub, of all heat pumps; ``seen`` is
+    its value before the last reading. ``restoring`` since ``restoring_at``; ``trouble``: why it is not done
+    yet.
     """
 
     __tablename__ = "settings_state"
-    __table_args__ = (
-        Index("ix_settings_state_unseen", "heat_pump_pk", sqlite_where=text("written <> seen")),
-    )
     heat_pump_pk: Mapped[int] = mapped_column(ForeignKey("heat_pump.pk"), primary_key=True)
     since: Mapped[float] = mapped_column(Float, default=0.0)
     measures_from: Mapped[float] = mapped_column(Float, default=0.0)
     read_at: Mapped[float | None] = mapped_column(Float)
-    written: Mapped[int] = mapped_column(default=0)
+    written: Mapped[int] = mapped_column(index=True, default=0)
     seen: Mapped[int] = mapped_column(default=0)
     restoring: Mapped[str] = mapped_column(String, default="")
     restoring_at: Mapped[float | None] = mapped_column(Float)

@@ -47,6 +47,7 @@ from hub.registry.settings import (
     SettingsWritten,
     ask_restore,
     keep_settings,
+    last_written,
     settings_news,
     settings_of,
     settings_restored,
@@ -83,7 +84,7 @@ async def values(hub: Registry) -> dict[str, tuple[str | None, str | None]]:
 
 
 async def task(hub: Registry) -> SettingsTask:
-    (found,) = [one for one in await hub.read(settings_news, -1, -1) if one.heat_pump == "hp1"]
+    (found,) = [one for one in await hub.read(settings_news, -1, -1, -1) if one.heat_pump == "hp1"]
     return found
 
 
@@ -259,11 +260,13 @@ async def test_without_a_former_box_nothing_is_restored(hub: Registry) -> None:
 
 async def test_operations_is_told_of_who_came_of_what_was_written_and_of_who_went(hub: Registry) -> None:
     await hub.run(keep_presence, "router", {"hp1": Heard(LinkState.ONLINE, T)}, {})
-    assert await hub.read(settings_news, 0, 0) == [SettingsTask("hp1", online=True)]
+    assert await hub.read(settings_news, 0, 0, 0) == [SettingsTask("hp1", online=True)]
     revision, heard = await hub.read(current_revision), await hub.read(presence_revision)
 
+    written = 0
+
     async def news() -> list[SettingsTask]:
-        return await hub.read(settings_news, revision, heard)
+        return await hub.read(settings_news, revision, heard, written)
 
     assert await news() == []
     await hub.run(add_usage, "2027-01", [(("agg", "hp1", "GetDataValues"), 3), (("agg", "hp1", "Report"), 1)])
@@ -276,8 +279,10 @@ async def test_operations_is_told_of_who_came_of_what_was_written_and_of_who_wen
     await read(hub, T + 10, {}, seen=1)
     assert [(one.written, one.seen, one.read_at) for one in await news()] == [(2, 1, T + 10)]
     await read(hub, T + 20, {}, seen=2)
-    assert await news() == []
+    assert [(one.written, one.seen) for one in await news()] == [(2, 2)]
+    written = await hub.read(last_written)
+    assert (written, await news()) == (2, []), "what was told is not told again"
     await hub.run(remove_heat_pump, "hp1", now=T + 30)
     assert await news() == [SettingsTask("hp1", online=False)]
     await read(hub, T + 40, {CURVE: "late"})
-    assert await hub.read(settings_news, revision, heard) == [SettingsTask("hp1", online=False)]
+    assert await news() == [SettingsTask("hp1", online=False)]

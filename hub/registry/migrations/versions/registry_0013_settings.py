@@ -27,12 +27,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("heat_pump_pk", name=op.f("pk_settings_state")),
     )
     op.create_index(op.f("ix_settings_state_revision"), "settings_state", ["revision"])
-    op.create_index(
-        "ix_settings_state_unseen",
-        "settings_state",
-        ["heat_pump_pk"],
-        sqlite_where=sa.text("written <> seen"),
-    )
+    op.create_index(op.f("ix_settings_state_written"), "settings_state", ["written"])
     op.create_table(
         "setting",
         sa.Column("heat_pump_pk", sa.Integer(), nullable=False),
