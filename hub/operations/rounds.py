@@ -16,7 +16,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from hub.registry.settings import SETTLED, SettingsTask
+from hub.registry.settings_work import SETTLED, SettingsTask
 
 READ_EVERY = 86_400.0
 """Seconds between two readings of a box in which nothing was written: one request of 1 kB a day."""

@@ -17,7 +17,7 @@ from hub.operations.asking_settings import Written, read_settings, write_setting
 from hub.operations.link import OperationsLink
 from hub.operations.rounds import Begin, SettingsRounds, Work
 from hub.registry import Registry, current_revision, presence_revision
-from hub.registry.settings import (
+from hub.registry.settings_work import (
     SettingsRead,
     SettingsTask,
     SettingsWritten,

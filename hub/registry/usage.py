@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.registry.errors import NotFound
 from hub.registry.models import HeatPumpRow, ProviderRow, UsageRow
-from hub.registry.settings import note_written
+from hub.registry.settings_work import note_written
 from hub.registry.steering import in_parts
 
 Used = tuple[str, str, str]

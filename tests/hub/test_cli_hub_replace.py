@@ -13,13 +13,8 @@ import yaml
 from test_cli_hub_enrolment import Hphub, configure, done, enrolling, listed, shown_code  # noqa: F401 - fixtures
 
 from hub.registry import Registry
-from hub.registry.settings import (
-    SettingsRead,
-    SettingsWritten,
-    keep_settings,
-    settings_of,
-    settings_restored,
-)
+from hub.registry.settings import settings_of
+from hub.registry.settings_work import SettingsRead, SettingsWritten, keep_settings, settings_restored
 from iec61850_model.mms.one_value import as_text
 from iec61850_model.mms.pdu import Data, ObjectName
 

@@ -39,21 +39,19 @@ from hub.registry import (
 from hub.registry.consents import consents_since, series_of
 from hub.registry.manufacturers import NewManufacturer, add_manufacturer
 from hub.registry.replacing import account_for_successor, replace_box
-from hub.registry.settings import (
+from hub.registry.settings import WRITTEN, ask_restore, settings_of
+from hub.registry.settings_models import Restoring
+from hub.registry.settings_work import (
     SETTLED,
-    WRITTEN,
     SettingsRead,
     SettingsTask,
     SettingsWritten,
-    ask_restore,
     keep_settings,
     last_written,
     settings_news,
-    settings_of,
     settings_restored,
     settings_to_restore,
 )
-from hub.registry.settings_models import Restoring
 from hub.registry.usage import add_usage
 from hub.roster import HeatPump, LinkState, Provider, Right
 

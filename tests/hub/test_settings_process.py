@@ -53,7 +53,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.operations.settings_keeping.LOOK", 0.02)
     monkeypatch.setattr("hub.operations.rounds.READ_AFTER_WRITING", 0.1)
     monkeypatch.setattr("hub.operations.rounds.FIRST_RETRY", 0.05)
-    for module in ("hub.operations.rounds", "hub.registry.settings"):
+    for module in ("hub.operations.rounds", "hub.registry.settings_work"):
         monkeypatch.setattr(f"{module}.SETTLED", 0.2)
 
 

@@ -18,7 +18,7 @@ from hub.operations.rounds import (
     SettingsRounds,
     Work,
 )
-from hub.registry.settings import SETTLED, SettingsTask
+from hub.registry.settings_work import SETTLED, SettingsTask
 
 NOW = 1_800_000_000.0
 NEW = SettingsTask("hp1", online=True)
