@@ -94,7 +94,8 @@ class Changes:
     """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys).
 
     Members end by themselves when their group or heat pump does, grants when theirs does: they are named too.
-    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended.
+    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended. ``asked``: by
+    provider, the ids that providers subscribed to who were granted something now.
     """
 
     revision: int
@@ -108,6 +109,7 @@ class Changes:
     leaving: tuple[HeatPump, ...] = ()
     members: tuple[Member, ...] = ()
     removed_members: tuple[Member, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 class _Reach(NamedTuple):
@@ -230,6 +232,15 @@ class Roster:
         for group in self._groups_of.get(heat_pump, ()):
             found += self._group_grants.get((provider, group), ())
         return tuple([grant for grant in found if grant.live(now)])
+
+    def holds_group(self, provider: str, group: str, now: float) -> bool:
+        """A provider holds a live grant on a group itself."""
+        return any(grant.live(now) for grant in self._group_grants.get((provider, group), ()))
+
+    def holds_any(self, provider: str, id_: str) -> bool:
+        """A provider holds a grant for a heat pump or on a group, be it in force or to come."""
+        groups = (id_, *self._groups_of.get(id_, ()))
+        return (provider, id_) in self._grants or any((provider, one) in self._group_grants for one in groups)
 
     def providers_of(self, heat_pump: str, now: float) -> Iterable[str]:
         """Ids of the providers that hold a live grant for a heat pump."""

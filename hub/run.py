@@ -23,13 +23,15 @@ from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
 from hub.pacing import Pacer
-from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
+from hub.presence import PresenceBoard
+from hub.presence_effects import Effect, Emit, Keep, KeepAsk, KeepSession
 from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster, domain_of
 from hub.spreading import TURN, Spreading
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
+from hub.wishes import Wishes
 
 log = structlog.get_logger()
 
@@ -73,6 +75,7 @@ class RouterProcess:
         self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
         self._accounts = Accounts(registry, self._counts.used)
+        self._wishes = Wishes(registry)
         self._pacer = Pacer(config.presence.pace, self._send_paced)
         self._beat = 0.0
         self._version = 0
@@ -95,7 +98,7 @@ class RouterProcess:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._link, self._pacer, self._shared, self._accounts)
+                parts = (self._link, self._pacer, self._shared, self._accounts, self._wishes)
                 for work in (*(part.run() for part in parts), self._watch(), self._clock(), self._spread()):
                     tasks.create_task(work)
         finally:
@@ -196,6 +199,8 @@ class RouterProcess:
                         log.info("presence", heat_pump=heat_pump, state=state.value)
                 case KeepSession():
                     self._shared.keep(effect)
+                case KeepAsk():
+                    self._counts.dropped["asks"] += not self._wishes.put(effect)
 
     def _reached(self, answer: Stanza, now: float) -> None:
         """A domain has answered, or the XMPP server for it."""

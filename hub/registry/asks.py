@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, union
 from sqlalchemy.orm import Session
 
 from hub.registry.ask_models import AskRow, AskState
 from hub.registry.errors import Conflict, InvalidInput, NotFound
 from hub.registry.grants import GROUP_SIGN
 from hub.registry.lookup import get_provider
-from hub.registry.models import GrantRow, GroupRow, HeatPumpRow, ProviderRow
+from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
 from hub.registry.naming import checked_id, checked_text
 from hub.registry.people import get_person
 from hub.registry.rights import rights_of, stored_rights
@@ -144,6 +144,44 @@ def withdraw_ask(session: Session, provider: str, wanted: str, *, now: float) ->
         session.delete(row)
     session.flush()
     return was
+
+
+def end_subscription(session: Session, provider: str, wanted: str, *, now: float) -> None:
+    """A provider's account waits no longer; what it asked for by subscribing alone is withdrawn."""
+    row = session.scalar(
+        select(AskRow).where(
+            AskRow.provider_pk == get_provider(session, provider).pk, AskRow.wanted == wanted,
+            AskRow.subscribed,
+        )
+    )  # fmt: skip
+    if row is None:
+        return
+    row.subscribed = False
+    plain = NewAsk(provider, wanted)
+    if (row.rights, row.purpose) != (stored_rights(plain.rights), plain.purpose):
+        return
+    if row.state != AskState.APPROVED and now < row.expires:
+        withdraw_ask(session, provider, wanted, now=now)
+
+
+def subscribed_since(session: Session, revision: int) -> list[tuple[str, str]]:
+    """By provider, the ids whose subscription he waits for: of those who were granted something, or whose
+    groups changed, after ``revision``; from 0 of all.
+    """
+    found = (
+        select(ProviderRow.id, AskRow.wanted)
+        .join(AskRow, AskRow.provider_pk == ProviderRow.pk)
+        .where(AskRow.subscribed, ProviderRow.removed_at.is_(None))
+    )
+    if revision:
+        granted = select(GrantRow.provider_pk).where(GrantRow.revision > revision)
+        joined = (
+            select(GrantRow.provider_pk)
+            .join(GroupMemberRow, GroupMemberRow.group_pk == GrantRow.group_pk)
+            .where(GroupMemberRow.revision > revision)
+        )
+        found = found.where(AskRow.provider_pk.in_(union(granted, joined)))
+    return [(provider, wanted) for provider, wanted in session.execute(found)]
 
 
 # --- operators and owners -------------------------------------------------------------------------
