@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 MAX_REACHES = 256
-"""Lists of who reaches whom in a group that are kept, the longest unused dropped first: of the largest groups
+"""Lists of who reaches whom that are kept, the longest unused dropped first: of the largest groups
 they are 40 MB."""
 _NO_SLOTS: Mapping[int, int] = MappingProxyType({})
 
@@ -113,9 +113,9 @@ class Changes:
 
 
 class _Reach(NamedTuple):
-    """Whom a provider reaches in a group; so until a grant begins or ends, or anything changes."""
+    """Whom a provider reaches, in a group or at all; so until a grant begins or ends, or anything changes."""
 
-    heat_pumps: tuple[str, ...]
+    ids: tuple[str, ...]
     until: float
 
 
@@ -263,20 +263,35 @@ class Roster:
         """
         if group not in self._members:
             return ()
+        return self._remembered(provider, group, now)
+
+    def seen(self, provider: str, now: float) -> tuple[str, ...]:
+        """Ids of the heat pumps that a provider holds a live grant for, and of the groups that he holds one
+        on, in order. Remembered too.
+        """
+        return self._remembered(provider, "", now) if provider else ()
+
+    def _remembered(self, provider: str, group: str, now: float) -> tuple[str, ...]:
+        """Of the members of a group, or (empty) of all that the provider's grants are on."""
         reach = self._reaches.get((provider, group))
         if reach is None or reach.until <= now:
-            reach = self._reaches[provider, group] = self._reach(provider, group, now)
+            among: set[str] = self._members.get(group, set())
+            if not group:
+                groups = self._groups_of_provider.get(provider, set())
+                among = self._of_provider.get(provider, set()) | groups
+                among |= {one for each in groups for one in self._members.get(each, ())}
+            reach = self._reaches[provider, group] = self._reach(provider, among, now)
             while len(self._reaches) > MAX_REACHES:
                 self._reaches.popitem(last=False)
         self._reaches.move_to_end((provider, group))
-        return reach.heat_pumps
+        return reach.ids
 
-    def _reach(self, provider: str, group: str, now: float) -> _Reach:
-        """All grants that count for a member say until when the answer is the same."""
+    def _reach(self, provider: str, among: Iterable[str], now: float) -> _Reach:
+        """All grants that count for one say until when the answer is the same."""
         found, until = [], math.inf
-        for member in self._members.get(group, ()):
+        for member in among:
             held = self._grants.get((provider, member), ())
-            for one in self._groups_of.get(member, ()):
+            for one in (member, *self._groups_of.get(member, ())):
                 held += self._group_grants.get((provider, one), ())
             if any(grant.live(now) for grant in held):
                 found.append(member)

@@ -22,6 +22,7 @@ from hub.gate import Gate, Verdict
 from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
+from hub.owners_lists import OwnersLists
 from hub.pacing import Pacer
 from hub.presence import PresenceBoard
 from hub.presence_effects import Effect, Emit, Keep, KeepAsk, KeepSession
@@ -69,6 +70,8 @@ class RouterProcess:
         self._spreading = Spreading(self._gate.member, self._counts.dropped)
         self._to_spread = asyncio.Event()
         self._traffic.on_group = self._begin_spreading
+        self._lists = OwnersLists(registry, self._router.list_owned, self._send)
+        self._traffic.on_lookup = self._lists.put
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
@@ -98,7 +101,7 @@ class RouterProcess:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._link, self._pacer, self._shared, self._accounts, self._wishes)
+                parts = (self._link, self._pacer, self._shared, self._accounts, self._wishes, self._lists)
                 for work in (*(part.run() for part in parts), self._watch(), self._clock(), self._spread()):
                     tasks.create_task(work)
         finally:

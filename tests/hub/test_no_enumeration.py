@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.group_way import ITEMS_NS, RSM_NS
+from hub.listing import ITEMS_NS, RSM_NS
 from hub.ops_way import RouterWithOperations
 from hub.presence import PresenceBoard
 from hub.presence_effects import Emit
