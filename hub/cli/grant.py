@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
@@ -92,7 +92,9 @@ def add(as_json: bool, **given: Any) -> None:
         show_json(grant_json(record, at))
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
-    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.on}, {end}.")
+    click.echo(
+        f"Grant {record.key}: {record.provider} has {rights_shown(record.rights)} on {record.on}, {end}."
+    )
     slots = [one for one in record.steering if one.slot is not None]
     if len(slots) == 1:
         one = slots[0]
@@ -155,7 +157,7 @@ def show(key: int, as_json: bool) -> None:
             "key": str(record.key),
             "provider": record.provider,
             "on": record.on,
-            "rights": _rights(record),
+            "rights": rights_shown(record.rights),
             "scope": ", ".join(record.scope) or "everything",
             "from": local_time(record.begins),
             "until": local_time(record.until),
@@ -201,7 +203,9 @@ def revoke(which: tuple[str, ...]) -> None:
                 " or a provider and a heat pump or group"
             )
     for record in records:
-        click.echo(f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.on}.")
+        click.echo(
+            f"Grant {record.key} revoked: {record.provider} had {rights_shown(record.rights)} on {record.on}."
+        )
 
 
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
@@ -213,9 +217,9 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
         ),
         [
             [
-                str(one.key), one.provider, one.on, _rights(one), ", ".join(one.scope) or "everything",
-                local_time(one.begins), local_time(one.until), one.state(at), _slot(one), one.purpose,
-                one.giver,
+                str(one.key), one.provider, one.on, rights_shown(one.rights),
+                ", ".join(one.scope) or "everything", local_time(one.begins), local_time(one.until),
+                one.state(at), _slot(one), one.purpose, one.giver,
             ]
             for one in found
         ],
@@ -269,8 +273,9 @@ def _revoke_one(session: Session, key: int, *, now: float) -> list[GrantRecord]:
     return [revoke_grant(session, key, now=now)]
 
 
-def _rights(record: GrantRecord) -> str:
-    return ", ".join(right for right in Right if right in record.rights)
+def rights_shown(rights: Collection[Right]) -> str:
+    """Rights in their order, such as ``read, control``."""
+    return ", ".join(right for right in Right if right in rights)
 
 
 def _entry_of_all(records: Sequence[GrantRecord]) -> AuditEntry:
@@ -287,6 +292,6 @@ def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
         heat_pump=record.on,
         service=service,
         references=record.scope,
-        detail=detail or f"grant {record.key}: {_rights(record)}{until}",
+        detail=detail or f"grant {record.key}: {rights_shown(record.rights)}{until}",
         actor=operator(),
     )

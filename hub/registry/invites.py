@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_answers import Terms, approve_owners_ask, refuse_owners_ask
+from hub.registry.asks import asks_of_owner
 from hub.registry.errors import InvalidInput, NotFound
 from hub.registry.grants import GrantRecord, NewGrant, add_grant, end_grants, get_grant, list_grants
 from hub.registry.lookup import get_heat_pump, get_provider
 from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.people import Ownership, Person, get_person
 from hub.registry.people_models import InviteRow, PersonRow
-from hub.registry.purposes import CONSENT_LASTS, OWNER, on_consent
+from hub.registry.purposes import OWNER, on_consent, owners_end, require_purpose
 from hub.registry.routers import next_revision
 from hub.roster import Right
 
@@ -49,11 +51,12 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an owner did with his code, and the grants that came or ended by it."""
+    """What an owner did with his code, the grants that came or ended by it, and the request he answered."""
 
     invite: Invite
     what: str
     grants: tuple[GrantRecord, ...] = ()
+    request: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +106,39 @@ def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Ans
     Raises NotFound for a code that is unknown, used or expired, and else what ``add_grant`` raises; then the
     code may be used again.
     """
-    if not wish.purpose.strip():
-        raise InvalidInput("consent is given for a purpose: name it with --purpose")
+    require_purpose(wish.purpose)
     invite = _use(session, code, "grant", now)
-    ends = [now + CONSENT_LASTS if wish.until is None else wish.until]
-    if invite.owned_until is not None:
-        ends.append(invite.owned_until)
     new = NewGrant(
         wish.provider, invite.heat_pump, wish.rights, f"{OWNER}{invite.person}", scope=wish.scope,
-        until=min(ends), purpose=wish.purpose, ground=f"consent of the owner, code {invite.key}",
+        until=owners_end(wish.until, invite.owned_until, now), purpose=wish.purpose, ground=_ground(invite),
     )  # fmt: skip
     return Answer(invite, "grant", (add_grant(session, new, now=now),))
 
 
-def refuse_by_code(session: Session, code: str, *, now: float) -> Answer:
-    """The owner gives nothing. The code is used up. Raises NotFound for one that opens nothing."""
-    answer = Answer(_use(session, code, "refuse", now), "refuse")
+def approve_by_code(session: Session, code: str, request: int, terms: Terms, *, now: float) -> Answer:
+    """The owner grants what a provider asked for his heat pump (its key), or what ``terms`` say. The code is
+    used up.
+
+    Raises NotFound for a code that opens nothing or a request that does not wait for it, InvalidInput for no
+    purpose, and else what ``add_grant`` raises.
+    """
+    invite = _use(session, code, "approve", now)
+    _require_asked(session, invite, request, now)
+    _, grant = approve_owners_ask(session, invite.person, request, terms, ground=_ground(invite), now=now)
+    return Answer(invite, "approve", (grant,), request)
+
+
+def refuse_by_code(session: Session, code: str, request: int | None = None, *, now: float) -> Answer:
+    """The owner gives nothing, and refuses what a provider asked for if he names it. The code is used up.
+
+    Raises NotFound for one that opens nothing, or a request that does not wait for it.
+    """
+    invite = _use(session, code, "refuse", now)
+    if request is not None:
+        _require_asked(session, invite, request, now)
+        refuse_owners_ask(session, invite.person, request, now=now)
     next_revision(session)
-    return answer
+    return Answer(invite, "refuse", request=request)
 
 
 def withdraw_by_code(session: Session, code: str, provider: str, *, now: float) -> Answer:
@@ -157,6 +175,17 @@ def _use(session: Session, code: str, answer: str, now: float) -> Invite:
     row.answered_at, row.answer = now, answer
     session.flush()
     return Invite(row.pk, person, pump.id, row.expires, owned.until)
+
+
+def _ground(invite: Invite) -> str:
+    return f"consent of the owner, code {invite.key}"
+
+
+def _require_asked(session: Session, invite: Invite, request: int, now: float) -> None:
+    """A code opens what is asked for its own heat pump, not for others of the same owner."""
+    found = asks_of_owner(session, invite.person, now=now)
+    if not any(one.key == request and one.on == invite.heat_pump for one in found):
+        raise NotFound(f"no request {request} for {invite.heat_pump} waits: ask the operator which one it is")
 
 
 def _require_his(who: Person, pump: HeatPumpRow, now: float) -> Ownership:
