@@ -19,12 +19,12 @@ from hub.registry.invites import (
     MAX_CODE_TEXT,
     Answer,
     Invite,
-    Wish,
     grant_by_code,
     invite_owner,
     refuse_by_code,
     withdraw_by_code,
 )
+from hub.registry.owner_answers import Wish
 from hub.registry.people import Ownership, add_ownership, end_ownership, list_people
 from hub.registry.purposes import OWNER
 from hub.roster import Right
