@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from hub.registry.ask_models import AskRow
 from hub.registry.consents import known_series
 from hub.registry.errors import Conflict
 from hub.registry.grants import GrantRecord, end_grants, get_grant
@@ -23,7 +24,7 @@ ERASED = "[erased]"
 MIN_SCRUBBED = 3
 """Characters a name must have to be looked for in such texts: a shorter one is part of other words."""
 _FREE_TEXTS: tuple[InstrumentedAttribute[str], ...] = (
-    HeatPumpRow.note, GroupRow.note, GrantRow.purpose, GrantRow.ground,
+    HeatPumpRow.note, GroupRow.note, GrantRow.purpose, GrantRow.ground, AskRow.purpose,
 )  # fmt: skip
 
 
