@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -26,6 +27,8 @@ class OperationsLink:
         self._requests = Requests(link.send, f"{self._token}-")
         self._told: dict[str, bool] = {}
         self._count = 0
+        self.on_request: Callable[[Stanza], None] | None = None
+        """Takes an iq get or set from anybody but the hub."""
         link.on_down.append(self._requests.lost)
         self.on_up, self.on_down, self.run = link.on_up, link.on_down, link.run
 
@@ -67,13 +70,21 @@ class OperationsLink:
             if one.type == "error" and one.id in self._told:
                 self._told[one.id] = True
         elif one.kind == "iq" and one.type in ("get", "set"):
-            self._refuse(one)
+            self._asked(one)
         elif one.kind == "iq":
             self._requests.answered(one)
 
-    def _refuse(self, one: Stanza) -> None:
+    def _asked(self, one: Stanza) -> None:
+        """With a resource the address is what it speaks from to boxes: nobody else is served there."""
+        if self.on_request is None or one.to != self.addresses.operations:
+            self.answer(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
+        else:
+            self.on_request(one)
+
+    def answer(self, xml: str) -> None:
+        """Answer an iq; what cannot be sent now is not: who asked has gone with the link."""
         try:
-            self._link.send(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
+            self._link.send(xml)
         except (LinkDown, LinkFull):
             return
 

@@ -14,6 +14,8 @@ from hub.addresses import OPERATIONS, Addresses
 from hub.audit import AuditEntry, AuditKind, AuditLog
 from hub.config import HubConfig
 from hub.operations.asking import ask
+from hub.operations.commands.desk import Desk as CommandDesk
+from hub.operations.commands.office import Office
 from hub.operations.desk import Desk, Stage
 from hub.operations.events import Ask, Effect, Finished, Queue, Trouble
 from hub.operations.link import OperationsLink
@@ -72,6 +74,11 @@ class OperationsProcess:
         self._link.on_up.append(self._up)
         self._link.on_down.append(self._down)
         self._domain = addresses.operations
+        office = Office(
+            registry, audit, config.databases.audit, addresses, self._link.speaking_for, time.time
+        )
+        self._commands = CommandDesk(office, self._link.answer)
+        self._link.on_request = self._commands.take
         self._watch = SteeringWatch(registry, audit, self._news)
         self._turns: Pacer[_Box] = Pacer(config.operations.pace, self._turn)
         self._boxes: dict[str, _Box] = {}
@@ -91,6 +98,7 @@ class OperationsProcess:
                 for work in (self._link.run(), self._turns.run(), self._watch.run(), self._clock()):
                     tasks.create_task(work)
         finally:
+            self._commands.stop()
             for task in self._asking:
                 task.cancel()
             await self._watch.finish()
@@ -202,6 +210,7 @@ class OperationsProcess:
             await asyncio.sleep(TICK)
             self._loop_lag, self._ticked = clock() - due, time.monotonic()
             now = time.time()
+            self._commands.tick()
             for box in list(self._waiting):
                 self._perform(box, box.desk.tick(now))
 

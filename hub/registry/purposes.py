@@ -12,8 +12,8 @@ CONSENT_LASTS = 365 * 86_400.0
 OWNER = "owner "
 """Stands before a person's id as the giver of a grant: he gave it himself."""
 OPERATOR = "operator "
-"""Stands before a person's id as the giver: he gave it as an operator, by XMPP. One at the command line goes by
-his account there."""
+"""Stands before a person's id as the giver: he gave it as an operator, by XMPP. One at the command line goes
+by his account there."""
 
 
 def needs_consent(purpose: str) -> bool:

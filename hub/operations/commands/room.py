@@ -38,7 +38,7 @@ SESSION_LASTS = 600.0
 MAX_SESSIONS = 1_000
 """Sessions of all together: some MB."""
 MAX_SESSIONS_OF_ONE = 5
-"""Sessions of one account: with a further one its oldest is over. A client that was cut leaves some behind."""
+"""Sessions of one account: with one more its oldest is over, for a client that was cut leaves some."""
 
 
 @dataclass(slots=True)
