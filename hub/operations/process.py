@@ -78,7 +78,7 @@ class OperationsProcess:
             registry, audit, config.databases.audit, addresses, self._link.speaking_for, time.time
         )
         self._commands = CommandDesk(office, self._link.answer)
-        self._link.on_request = self._commands.take
+        self._link.on_request, self._link.on_saying = self._commands.take, office.heard
         self._watch = SteeringWatch(registry, audit, self._news)
         self._turns: Pacer[_Box] = Pacer(config.operations.pace, self._turn)
         self._boxes: dict[str, _Box] = {}

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from hub.addresses import Addresses
-from hub.audit import AuditFilter, AuditLog, AuditReader, StoredEntry
+from hub.audit import AUDIT_SCHEMA, AuditFilter, AuditLog, AuditReader, StoredEntry
 from hub.operations.commands.desk import Desk
 from hub.operations.commands.forms import FORMS_NS
 from hub.operations.commands.office import Office
 from hub.operations.commands.wire import COMMANDS_NS, ITEMS_NS
-from hub.registry import Registry, add_heat_pump, add_provider
+from hub.registry import REGISTRY_SCHEMA, Registry, add_heat_pump, add_provider
 from hub.registry.operators import add_operator
 from hub.registry.people import PersonalData, add_ownership, add_person
 from hub.roster import HeatPump, Provider
@@ -48,22 +53,19 @@ class CommandHub:
     now: float = NOW
     people: dict[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    office: Office = field(init=False)
     desk: Desk = field(init=False)
+    boxes: Callable[[str], Transport] = lambda _: NoBox()
     _count: int = 0
 
     def __post_init__(self) -> None:
-        office = Office(
+        self.office = Office(
             self.registry, self.audit, self.audit_url, Addresses(HUB), self._speaking_for, lambda: self.now
         )
-        self.desk = Desk(office, self.sent.append)
+        self.desk = Desk(self.office, self.sent.append)
 
     def _speaking_for(self, provider: str) -> Transport:
         return self.boxes(provider)
-
-    @staticmethod
-    def boxes(_provider: str) -> Transport:
-        """The way to boxes; a test may put another one in its place."""
-        return NoBox()
 
     async def furnish(self) -> None:
         """hp0001 is the owner's, hp0002 the neighbour's, hp0003 nobody's; agg and heat are providers."""
@@ -132,6 +134,52 @@ class CommandHub:
             return await reader.newest(AuditFilter(), 1_000)
         finally:
             await reader.close()
+
+
+class Furnished(NamedTuple):
+    """Databases of a furnished hub, to be copied, for making them takes time; and its people."""
+
+    folder: Path
+    people: dict[str, str]
+
+
+def furnished_in(folder: Path) -> Furnished:
+    """Make them in an empty folder."""
+
+    async def make() -> dict[str, str]:
+        await REGISTRY_SCHEMA.upgrade(_url(folder, "registry"))
+        await AUDIT_SCHEMA.upgrade(_url(folder, "audit"))
+        async with _opened(folder) as made:
+            await made.furnish()
+            return made.people
+
+    return Furnished(folder, asyncio.run(make()))
+
+
+@asynccontextmanager
+async def copied(furnished: Furnished, folder: Path) -> AsyncIterator[CommandHub]:
+    """A hub of one test's own."""
+    shutil.copytree(furnished.folder, folder, dirs_exist_ok=True)
+    async with _opened(folder) as made:
+        made.people = furnished.people
+        yield made
+
+
+@asynccontextmanager
+async def _opened(folder: Path) -> AsyncIterator[CommandHub]:
+    registry = await Registry.open(_url(folder, "registry"))
+    audit = await AuditLog.open(_url(folder, "audit"), "ops")
+    made = CommandHub(registry, audit, _url(folder, "audit"))
+    try:
+        yield made
+    finally:
+        made.desk.stop()
+        await audit.close()
+        await registry.close()
+
+
+def _url(folder: Path, name: str) -> str:
+    return f"sqlite+aiosqlite:///{folder}/{name}.db"
 
 
 @dataclass(frozen=True)

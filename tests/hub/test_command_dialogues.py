@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,17 +18,17 @@ from command_hub import (
     PROVIDER,
     STRANGER,
     CommandHub,
+    Furnished,
+    copied,
+    furnished_in,
     plain,
 )
 
-from hub.audit import AUDIT_SCHEMA, AuditLog
 from hub.operations.commands.catalogue import COMMANDS
 from hub.operations.commands.desk import MAX_AT_ONCE_OF_ONE, OF_ONE
 from hub.registry import (
-    REGISTRY_SCHEMA,
     Heard,
     NewGrant,
-    Registry,
     add_grant,
     add_group,
     add_heat_pump,
@@ -51,42 +48,13 @@ DECIDE = ["approve", "refuse", "grant", "withdraw"]
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """Databases of a hub with people and providers, to be copied: making them takes time."""
-    folder = tmp_path_factory.mktemp("furnished")
-
-    async def make() -> dict[str, str]:
-        await REGISTRY_SCHEMA.upgrade(url(folder, "registry"))
-        await AUDIT_SCHEMA.upgrade(url(folder, "audit"))
-        async with opened(folder) as made:
-            await made.furnish()
-            return made.people
-
-    return folder, asyncio.run(make())
-
-
-def url(folder: Path, name: str) -> str:
-    return f"sqlite+aiosqlite:///{folder}/{name}.db"
-
-
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[CommandHub]:
-    registry = await Registry.open(url(folder, "registry"))
-    audit = await AuditLog.open(url(folder, "audit"), "ops")
-    made = CommandHub(registry, audit, url(folder, "audit"))
-    try:
-        yield made
-    finally:
-        made.desk.stop()
-        await audit.close()
-        await registry.close()
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    return furnished_in(tmp_path_factory.mktemp("furnished"))
 
 
 @pytest.fixture
-async def hub(furnished: tuple[Path, dict[str, str]], tmp_path: Path) -> AsyncIterator[CommandHub]:
-    shutil.copytree(furnished[0], tmp_path, dirs_exist_ok=True)
-    async with opened(tmp_path) as made:
-        made.people = furnished[1]
+async def hub(furnished: Furnished, tmp_path: Path) -> AsyncIterator[CommandHub]:
+    async with copied(furnished, tmp_path) as made:
         yield made
 
 

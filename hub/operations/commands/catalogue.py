@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.operations.commands import granting, looking
+from hub.operations.commands import granting, looking, steering
 from hub.operations.commands.command import Command
 from hub.operations.commands.roles import EVERYBODY, Role
 
@@ -16,6 +16,8 @@ COMMANDS = (
     Command("requests", "Requests for grants", EVERYBODY, looking.show_requests),
     Command("explain", "Is this allowed, and why", EVERYBODY, looking.do_explain, (looking.ask_explain,)),
     Command("seen", "Who read or steered", _OWNER, looking.show_seen, (looking.ask_seen,)),
+    Command("read", "Read a value", EVERYBODY, steering.do_read, (steering.ask_read,)),
+    Command("switch", "Switch a relay", EVERYBODY, steering.do_switch, (steering.ask_switch,)),
     Command("ask", "Ask for a grant", _PROVIDER, granting.do_ask, (granting.ask_wanted,)),
     Command("approve", "Approve a request", _DECIDES, granting.do_approve, (granting.ask_approved,)),
     Command("refuse", "Refuse a request", _DECIDES, granting.do_refuse, (granting.ask_refused,)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,8 @@ from hub.changing import make_change
 from hub.registry import Registry
 from hub.registry.people import Ownership
 from hub.seen import seen
-from iec61850_model.client.exchange import Transport
+from iec61850_model.client import Client, Transport
+from iec61850_model.mms.pdu import Payload
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +37,24 @@ class Office:
     addresses: Addresses
     speaking_for: Callable[[str], Transport]
     clock: Callable[[], float]
+    _listening: dict[str, set[Client]] = field(default_factory=dict)
+
+    @contextmanager
+    def listening(self, provider: str, client: Client) -> Iterator[None]:
+        """A client hears what boxes say by themselves to whoever speaks in this name."""
+        clients = self._listening.setdefault(provider, set())
+        clients.add(client)
+        try:
+            yield
+        finally:
+            clients.discard(client)
+            if not clients:
+                self._listening.pop(provider, None)
+
+    def heard(self, provider: str, peer: str, payload: Payload) -> None:
+        """A box has said something by itself to whoever speaks in this name."""
+        for client in tuple(self._listening.get(provider, ())):
+            client.receive(peer, payload)
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Read the registry: ``fn(session, ...)`` in one transaction."""
