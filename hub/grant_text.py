@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hub.audit.entry import AuditEntry, AuditKind
 from hub.registry import GrantRecord
 from hub.roster import Right
 from hub.time_text import utc_time
 
 
-def rights_text(record: GrantRecord) -> str:
-    """The rights, in the order in which they are always told."""
-    return ", ".join(right for right in Right if right in record.rights)
+def rights_shown(rights: Collection[Right]) -> str:
+    """Rights in their order, such as ``read, control``."""
+    return ", ".join(right for right in Right if right in rights)
 
 
 def grant_entry(service: str, record: GrantRecord, *, at: float, actor: str, detail: str = "") -> AuditEntry:
@@ -23,6 +25,6 @@ def grant_entry(service: str, record: GrantRecord, *, at: float, actor: str, det
         heat_pump=record.on,
         service=service,
         references=record.scope,
-        detail=detail or f"grant {record.key}: {rights_text(record)}{until}",
+        detail=detail or f"grant {record.key}: {rights_shown(record.rights)}{until}",
         actor=actor,
     )

@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hub.presence import Effect, Keep, KeepSession, Learned, PresenceBoard
+from hub.presence import Learned, PresenceBoard
+from hub.presence_effects import Effect, Keep, KeepSession
 from hub.registry import (
     Heard,
     HeardSession,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 MAX_REACHES = 256
-"""Lists of who reaches whom in a group that are kept, the longest unused dropped first: of the largest groups
+"""Lists of who reaches whom that are kept, the longest unused dropped first: of the largest groups
 they are 40 MB."""
 _NO_SLOTS: Mapping[int, int] = MappingProxyType({})
 
@@ -94,7 +94,8 @@ class Changes:
     """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys).
 
     Members end by themselves when their group or heat pump does, grants when theirs does: they are named too.
-    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended.
+    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended. ``asked``: by
+    provider, the ids that providers subscribed to who were granted something now.
     """
 
     revision: int
@@ -108,12 +109,13 @@ class Changes:
     leaving: tuple[HeatPump, ...] = ()
     members: tuple[Member, ...] = ()
     removed_members: tuple[Member, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 class _Reach(NamedTuple):
-    """Whom a provider reaches in a group; so until a grant begins or ends, or anything changes."""
+    """Whom a provider reaches, in a group or at all; so until a grant begins or ends, or anything changes."""
 
-    heat_pumps: tuple[str, ...]
+    ids: tuple[str, ...]
     until: float
 
 
@@ -231,6 +233,15 @@ class Roster:
             found += self._group_grants.get((provider, group), ())
         return tuple([grant for grant in found if grant.live(now)])
 
+    def holds_group(self, provider: str, group: str, now: float) -> bool:
+        """A provider holds a live grant on a group itself."""
+        return any(grant.live(now) for grant in self._group_grants.get((provider, group), ()))
+
+    def holds_any(self, provider: str, id_: str) -> bool:
+        """A provider holds a grant for a heat pump or on a group, be it in force or to come."""
+        groups = (id_, *self._groups_of.get(id_, ()))
+        return (provider, id_) in self._grants or any((provider, one) in self._group_grants for one in groups)
+
     def providers_of(self, heat_pump: str, now: float) -> Iterable[str]:
         """Ids of the providers that hold a live grant for a heat pump."""
         known = set(self._of_heat_pump.get(heat_pump, ()))
@@ -252,20 +263,35 @@ class Roster:
         """
         if group not in self._members:
             return ()
+        return self._remembered(provider, group, now)
+
+    def seen(self, provider: str, now: float) -> tuple[str, ...]:
+        """Ids of the heat pumps that a provider holds a live grant for, and of the groups that he holds one
+        on, in order. Remembered too.
+        """
+        return self._remembered(provider, "", now) if provider else ()
+
+    def _remembered(self, provider: str, group: str, now: float) -> tuple[str, ...]:
+        """Of the members of a group, or (empty) of all that the provider's grants are on."""
         reach = self._reaches.get((provider, group))
         if reach is None or reach.until <= now:
-            reach = self._reaches[provider, group] = self._reach(provider, group, now)
+            among: set[str] = self._members.get(group, set())
+            if not group:
+                groups = self._groups_of_provider.get(provider, set())
+                among = self._of_provider.get(provider, set()) | groups
+                among |= {one for each in groups for one in self._members.get(each, ())}
+            reach = self._reaches[provider, group] = self._reach(provider, among, now)
             while len(self._reaches) > MAX_REACHES:
                 self._reaches.popitem(last=False)
         self._reaches.move_to_end((provider, group))
-        return reach.heat_pumps
+        return reach.ids
 
-    def _reach(self, provider: str, group: str, now: float) -> _Reach:
-        """All grants that count for a member say until when the answer is the same."""
+    def _reach(self, provider: str, among: Iterable[str], now: float) -> _Reach:
+        """All grants that count for one say until when the answer is the same."""
         found, until = [], math.inf
-        for member in self._members.get(group, ()):
+        for member in among:
             held = self._grants.get((provider, member), ())
-            for one in self._groups_of.get(member, ()):
+            for one in (member, *self._groups_of.get(member, ())):
                 held += self._group_grants.get((provider, one), ())
             if any(grant.live(now) for grant in held):
                 found.append(member)

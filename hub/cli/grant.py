@@ -12,7 +12,7 @@ from hub.audit import AuditEntry
 from hub.cli.context import change, config_option, json_option, now, operator, read
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
-from hub.grant_text import grant_entry, rights_text
+from hub.grant_text import grant_entry, rights_shown
 from hub.registry import (
     GROUP_SIGN,
     GrantRecord,
@@ -93,7 +93,9 @@ def add(as_json: bool, **given: Any) -> None:
         show_json(grant_json(record, at))
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
-    click.echo(f"Grant {record.key}: {record.provider} has {rights_text(record)} on {record.on}, {end}.")
+    click.echo(
+        f"Grant {record.key}: {record.provider} has {rights_shown(record.rights)} on {record.on}, {end}."
+    )
     slots = [one for one in record.steering if one.slot is not None]
     if len(slots) == 1:
         one = slots[0]
@@ -156,7 +158,7 @@ def show(key: int, as_json: bool) -> None:
             "key": str(record.key),
             "provider": record.provider,
             "on": record.on,
-            "rights": rights_text(record),
+            "rights": rights_shown(record.rights),
             "scope": ", ".join(record.scope) or "everything",
             "from": local_time(record.begins),
             "until": local_time(record.until),
@@ -202,7 +204,9 @@ def revoke(which: tuple[str, ...]) -> None:
                 " or a provider and a heat pump or group"
             )
     for record in records:
-        click.echo(f"Grant {record.key} revoked: {record.provider} had {rights_text(record)} on {record.on}.")
+        click.echo(
+            f"Grant {record.key} revoked: {record.provider} had {rights_shown(record.rights)} on {record.on}."
+        )
 
 
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
@@ -214,9 +218,9 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
         ),
         [
             [
-                str(one.key), one.provider, one.on, rights_text(one), ", ".join(one.scope) or "everything",
-                local_time(one.begins), local_time(one.until), one.state(at), _slot(one), one.purpose,
-                one.giver,
+                str(one.key), one.provider, one.on, rights_shown(one.rights),
+                ", ".join(one.scope) or "everything", local_time(one.begins), local_time(one.until),
+                one.state(at), _slot(one), one.purpose, one.giver,
             ]
             for one in found
         ],

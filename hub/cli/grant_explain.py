@@ -11,7 +11,7 @@ from hub.cli.context import config_option, json_option, now, read
 from hub.cli.output import show_json, show_table
 from hub.cli.times import When, utc_time
 from hub.explaining import Explanation, explain
-from hub.grant_text import rights_text
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.holdings import holdings
 from iec61850_model.reference import InvalidReference
@@ -83,7 +83,7 @@ def _show(found: Explanation, records: dict[int, GrantRecord], at: float) -> Non
             str(one.key),
             records[one.key].on,
             records[one.key].state(at),
-            rights_text(records[one.key]),
+            rights_shown(records[one.key].rights),
             ", ".join(records[one.key].scope) or "everything",
             ("allows it" if one.live else "would allow it") if one.allows else one.reason,
         ]

@@ -43,7 +43,7 @@ class AskRow(Base):
 
 
 def answer_ask(session: Session, grant: GrantRow, *, now: float, whole: bool = True) -> None:
-    """The ask that ``grant`` answers is approved by it: one for all that was asked, or (not ``whole``) less."""
+    """The ask that ``grant`` answers is approved by it. ``whole``: only if it gives all that was asked."""
     held_by = HeatPumpRow if grant.heat_pump_pk is not None else GroupRow
     wanted = session.scalar(select(held_by.id).where(held_by.pk == (grant.heat_pump_pk or grant.group_pk)))
     row = session.scalar(

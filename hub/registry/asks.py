@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, union
 from sqlalchemy.orm import Session
 
-from hub.registry.ask_models import AskRow, AskState, answer_ask
+from hub.registry.ask_models import AskRow, AskState
 from hub.registry.errors import Conflict, InvalidInput, NotFound
-from hub.registry.grants import GROUP_SIGN, GrantRecord, NewGrant, add_grant
+from hub.registry.grants import GROUP_SIGN
 from hub.registry.lookup import get_provider
-from hub.registry.models import GrantRow, GroupRow, HeatPumpRow, ProviderRow
+from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
 from hub.registry.naming import checked_id, checked_text
-from hub.registry.people import Ownership, get_person
-from hub.registry.purposes import CONSENT_LASTS, OWNER
+from hub.registry.people import get_person
 from hub.registry.rights import rights_of, stored_rights
 from hub.roster import Right
 
@@ -29,6 +28,19 @@ MAX_OPEN_ASKS = 100
 """Asks of one provider that wait for an answer: people read them one by one. For more, ask for a group."""
 ASK_LASTS = 30 * 86_400.0
 """Seconds an ask waits, and for which a refusal stands: asked again meanwhile, nobody is bothered anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsk:
+    """What a provider asks for: a grant on the heat pump or group with the id ``wanted``, ``@`` before it or
+    not. ``subscribed``: by presence, so his XMPP account waits for the answer.
+    """
+
+    provider: str
+    wanted: str
+    rights: Collection[Right] = (Right.READ,)
+    purpose: str = ""
+    subscribed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +81,21 @@ class OwnAsk:
     granted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is granted on an ask; None: as it was asked. ``until`` None: as ``add_grant`` has it."""
-
-    rights: Collection[Right] | None = None
-    purpose: str | None = None
-    scope: Collection[str] = ()
-    until: float | None = None
-    ground: str = ""
-    priority: int | None = None
-
-
 # --- providers ------------------------------------------------------------------------------------
 
 
-def ask(
-    session: Session,
-    provider: str,
-    wanted: str,
-    *,
-    now: float,
-    rights: Collection[Right] = (Right.READ,),
-    purpose: str = "",
-    subscribed: bool = False,
-) -> OwnAsk:
-    """A provider asks for a grant on the heat pump or group ``wanted`` (a group then or not with ``@``).
+def ask(session: Session, new: NewAsk, *, now: float) -> OwnAsk:
+    """A provider asks for a grant.
 
-    Asked again, what waits is as it is asked now; but a subscription (``subscribed``) takes nothing of it
-    away. Raises NotFound for the provider; InvalidInput for no rights or an id nobody can have; Conflict if
-    he has MAX_OPEN_ASKS.
+    Asked again, what waits is as it is asked now; but a subscription takes nothing of it away, for servers
+    repeat it. Raises NotFound for the provider; InvalidInput for no rights or an id nobody can have; Conflict
+    if he has MAX_OPEN_ASKS.
     """
-    wanted, purpose = checked_id(wanted.removeprefix(GROUP_SIGN)), checked_text(purpose, "purpose")
+    wanted, purpose = checked_id(new.wanted.removeprefix(GROUP_SIGN)), checked_text(new.purpose, "purpose")
+    rights, subscribed = new.rights, new.subscribed
     if not rights:
         raise InvalidInput(f"an ask needs a right: one of {', '.join(Right)}")
-    pk = get_provider(session, provider).pk
+    pk = get_provider(session, new.provider).pk
     _forget_lapsed(session, pk, now)
     row = session.scalar(select(AskRow).where(AskRow.provider_pk == pk, AskRow.wanted == wanted))
     if row is not None and _still_granted(session, row, rights, now):
@@ -154,6 +146,44 @@ def withdraw_ask(session: Session, provider: str, wanted: str, *, now: float) ->
     return was
 
 
+def end_subscription(session: Session, provider: str, wanted: str, *, now: float) -> None:
+    """A provider's account waits no longer; what it asked for by subscribing alone is withdrawn."""
+    row = session.scalar(
+        select(AskRow).where(
+            AskRow.provider_pk == get_provider(session, provider).pk, AskRow.wanted == wanted,
+            AskRow.subscribed,
+        )
+    )  # fmt: skip
+    if row is None:
+        return
+    row.subscribed = False
+    plain = NewAsk(provider, wanted)
+    if (row.rights, row.purpose) != (stored_rights(plain.rights), plain.purpose):
+        return
+    if row.state != AskState.APPROVED and now < row.expires:
+        withdraw_ask(session, provider, wanted, now=now)
+
+
+def subscribed_since(session: Session, revision: int) -> list[tuple[str, str]]:
+    """By provider, the ids whose subscription he waits for: of those who were granted something, or whose
+    groups changed, after ``revision``; from 0 of all.
+    """
+    found = (
+        select(ProviderRow.id, AskRow.wanted)
+        .join(AskRow, AskRow.provider_pk == ProviderRow.pk)
+        .where(AskRow.subscribed, ProviderRow.removed_at.is_(None))
+    )
+    if revision:
+        granted = select(GrantRow.provider_pk).where(GrantRow.revision > revision)
+        joined = (
+            select(GrantRow.provider_pk)
+            .join(GroupMemberRow, GroupMemberRow.group_pk == GrantRow.group_pk)
+            .where(GroupMemberRow.revision > revision)
+        )
+        found = found.where(AskRow.provider_pk.in_(union(granted, joined)))
+    return [(provider, wanted) for provider, wanted in session.execute(found)]
+
+
 # --- operators and owners -------------------------------------------------------------------------
 
 
@@ -189,79 +219,6 @@ def asks_of_owner(session: Session, person: str, *, now: float) -> list[AskRecor
     owned = [one.heat_pump_pk for one in get_person(session, person).owns if one.covers(now)]
     found = _records().where(*_open(now), HeatPumpRow.pk.in_(owned))
     return [_record(row) for row in session.execute(found.order_by(AskRow.asked, AskRow.pk))]
-
-
-def approve_ask(
-    session: Session, key: int, terms: Terms, *, giver: str, now: float
-) -> tuple[AskRecord, GrantRecord]:
-    """Grant what was asked for, or what ``terms`` say instead; returns the ask as approved, and the grant.
-
-    Raises NotFound if it does not wait for a decision, and what ``add_grant`` raises: a purpose that needs
-    consent needs a ground.
-    """
-    asked = _undecided(session, key, now)
-    new = NewGrant(
-        asked.provider, asked.on, asked.rights if terms.rights is None else terms.rights, giver,
-        scope=terms.scope, until=terms.until, ground=terms.ground, priority=terms.priority,
-        purpose=asked.purpose if terms.purpose is None else terms.purpose,
-    )  # fmt: skip
-    grant = add_grant(session, new, now=now)
-    answer_ask(session, session.get_one(GrantRow, grant.key), now=now, whole=False)
-    session.flush()
-    return get_ask(session, key), grant
-
-
-def approve_owners_ask(
-    session: Session, person: str, key: int, terms: Terms, *, ground: str, now: float
-) -> tuple[AskRecord, GrantRecord]:
-    """An owner grants what was asked for, for a purpose, a year or until the end of ``terms``, and at most
-    for as long as the heat pump is his. ``ground`` says how he answered.
-
-    Raises NotFound for the person, or if it does not wait for his decision; InvalidInput for no purpose, and
-    what ``add_grant`` raises.
-    """
-    asked, owned = _owners(session, person, key, now)
-    purpose = asked.purpose if terms.purpose is None else terms.purpose
-    if not purpose.strip():
-        raise InvalidInput("consent is given for a purpose: name it")
-    ends = [now + CONSENT_LASTS if terms.until is None else terms.until]
-    if owned.until is not None:
-        ends.append(owned.until)
-    his = Terms(terms.rights, purpose, terms.scope, min(ends), ground)
-    return approve_ask(session, key, his, giver=f"{OWNER}{person}", now=now)
-
-
-def refuse_ask(session: Session, key: int, *, decided_by: str, now: float) -> AskRecord:
-    """Nothing is granted, and the provider is not told. Raises NotFound if it does not wait for a decision."""
-    _undecided(session, key, now)
-    row = session.get_one(AskRow, key)
-    row.state, row.decided_at, row.decided_by = AskState.REFUSED.value, now, decided_by
-    session.flush()
-    return get_ask(session, key)
-
-
-def refuse_owners_ask(session: Session, person: str, key: int, *, now: float) -> AskRecord:
-    """An owner grants nothing. Raises NotFound for the person, or if it does not wait for his decision."""
-    _owners(session, person, key, now)
-    return refuse_ask(session, key, decided_by=f"{OWNER}{person}", now=now)
-
-
-def _undecided(session: Session, key: int, now: float) -> AskRecord:
-    found = get_ask(session, key)
-    if found.state(now) != AskState.OPEN:
-        raise NotFound(f"request {key} is {found.state(now)}: `hphub request list` shows what waits")
-    if not found.on:
-        raise NotFound(f"request {key} is for {found.wanted!r}, and there is no such heat pump or group")
-    return found
-
-
-def _owners(session: Session, person: str, key: int, now: float) -> tuple[AskRecord, Ownership]:
-    """An ask that this person may decide; for all others the same words, be there such a one or not."""
-    for one in asks_of_owner(session, person, now=now):
-        if one.key == key:
-            owns = get_person(session, person).owns
-            return one, next(own for own in owns if own.heat_pump == one.on and own.covers(now))
-    raise NotFound(f"no request {key} waits for the decision of {person}")
 
 
 # --- rows -----------------------------------------------------------------------------------------

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_answers import Terms, approve_owners_ask, refuse_owners_ask
+from hub.registry.asks import asks_of_owner
 from hub.registry.errors import InvalidInput, NotFound
 from hub.registry.grants import GrantRecord, end_grants, get_grant, list_grants
 from hub.registry.lookup import get_heat_pump, get_provider
 from hub.registry.models import GrantRow, HeatPumpRow
-from hub.registry.owner_answers import Wish, grant_as_owner, require_his, require_purpose, withdrawable
+from hub.registry.owner_answers import Wish, grant_as_owner, require_his, withdrawable
 from hub.registry.people import get_person
 from hub.registry.people_models import InviteRow, PersonRow
+from hub.registry.purposes import require_purpose
 from hub.registry.routers import next_revision
 
 CODE_OCTETS = 10
@@ -43,11 +46,12 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an owner did with his code, and the grants that came or ended by it."""
+    """What an owner did with his code, the grants that came or ended by it, and the request he answered."""
 
     invite: Invite
     what: str
     grants: tuple[GrantRecord, ...] = ()
+    request: int | None = None
 
 
 def invite_owner(
@@ -86,24 +90,36 @@ def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Ans
     Raises NotFound for a code that is unknown, used or expired, and else what ``add_grant`` raises; then the
     code may be used again.
     """
-    require_purpose(wish)
+    require_purpose(wish.purpose)
     invite = _use(session, code, "grant", now)
-    granted = grant_as_owner(
-        session,
-        invite.person,
-        invite.heat_pump,
-        wish,
-        ground=f"consent of the owner, code {invite.key}",
-        now=now,
-    )
+    granted = grant_as_owner(session, invite.person, invite.heat_pump, wish, ground=_ground(invite), now=now)
     return Answer(invite, "grant", (granted,))
 
 
-def refuse_by_code(session: Session, code: str, *, now: float) -> Answer:
-    """The owner gives nothing. The code is used up. Raises NotFound for one that opens nothing."""
-    answer = Answer(_use(session, code, "refuse", now), "refuse")
+def approve_by_code(session: Session, code: str, request: int, terms: Terms, *, now: float) -> Answer:
+    """The owner grants what a provider asked for his heat pump (its key), or what ``terms`` say. The code is
+    used up.
+
+    Raises NotFound for a code that opens nothing or a request that does not wait for it, InvalidInput for no
+    purpose, and else what ``add_grant`` raises.
+    """
+    invite = _use(session, code, "approve", now)
+    _require_asked(session, invite, request, now)
+    _, grant = approve_owners_ask(session, invite.person, request, terms, ground=_ground(invite), now=now)
+    return Answer(invite, "approve", (grant,), request)
+
+
+def refuse_by_code(session: Session, code: str, request: int | None = None, *, now: float) -> Answer:
+    """The owner gives nothing, and refuses what a provider asked for if he names it. The code is used up.
+
+    Raises NotFound for one that opens nothing, or a request that does not wait for it.
+    """
+    invite = _use(session, code, "refuse", now)
+    if request is not None:
+        _require_asked(session, invite, request, now)
+        refuse_owners_ask(session, invite.person, request, now=now)
     next_revision(session)
-    return answer
+    return Answer(invite, "refuse", request=request)
 
 
 def withdraw_by_code(session: Session, code: str, provider: str, *, now: float) -> Answer:
@@ -140,6 +156,17 @@ def _use(session: Session, code: str, answer: str, now: float) -> Invite:
     row.answered_at, row.answer = now, answer
     session.flush()
     return Invite(row.pk, person, pump.id, row.expires)
+
+
+def _ground(invite: Invite) -> str:
+    return f"consent of the owner, code {invite.key}"
+
+
+def _require_asked(session: Session, invite: Invite, request: int, now: float) -> None:
+    """A code opens what is asked for its own heat pump, not for others of the same owner."""
+    found = asks_of_owner(session, invite.person, now=now)
+    if not any(one.key == request and one.on == invite.heat_pump for one in found):
+        raise NotFound(f"no request {request} for {invite.heat_pump} waits: ask the operator which one it is")
 
 
 def _hash(code: str) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from hub.registry.errors import InvalidInput, NotFound
+from hub.registry.errors import NotFound
 from hub.registry.grants import GrantRecord, NewGrant, add_grant, get_grant, revoke_grant
 from hub.registry.lookup import get_heat_pump
 from hub.registry.models import HeatPumpRow
 from hub.registry.people import Ownership, Person, get_person
-from hub.registry.purposes import CONSENT_LASTS, OWNER, on_consent
+from hub.registry.purposes import OWNER, on_consent, owners_end, require_purpose
 from hub.roster import Right
 
 
@@ -34,15 +34,12 @@ def grant_as_owner(
 
     Raises NotFound if it is not his, InvalidInput without a purpose, and else what ``add_grant`` raises.
     """
-    require_purpose(wish)
+    require_purpose(wish.purpose)
     who, pump = get_person(session, person), get_heat_pump(session, heat_pump)
     owned = require_his(who, pump, now)
-    ends = [now + CONSENT_LASTS if wish.until is None else wish.until]
-    if owned.until is not None:
-        ends.append(owned.until)
     new = NewGrant(
-        wish.provider, pump.id, wish.rights, f"{OWNER}{who.id}", scope=wish.scope, until=min(ends),
-        purpose=wish.purpose, ground=ground,
+        wish.provider, pump.id, wish.rights, f"{OWNER}{who.id}", scope=wish.scope,
+        until=owners_end(wish.until, owned.until, now), purpose=wish.purpose, ground=ground,
     )  # fmt: skip
     return add_grant(session, new, now=now)
 
@@ -62,12 +59,6 @@ def withdraw_as_owner(session: Session, person: str, key: int, *, now: float) ->
 def withdrawable(record: GrantRecord) -> bool:
     """The owner of the heat pump may take it back."""
     return not record.group and on_consent(record.purpose, record.giver)
-
-
-def require_purpose(wish: Wish) -> None:
-    """Raise InvalidInput for a wish without a purpose."""
-    if not wish.purpose.strip():
-        raise InvalidInput("consent is given for a purpose: name it with --purpose")
 
 
 def require_his(who: Person, pump: HeatPumpRow, now: float) -> Ownership:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
@@ -168,13 +168,31 @@ def owners_of(session: Session, heat_pump_pk: int, at: float) -> list[str]:
     found = session.scalars(
         select(PersonRow.id)
         .join(OwnershipRow, OwnershipRow.person_pk == PersonRow.pk)
-        .where(
-            OwnershipRow.heat_pump_pk == heat_pump_pk,
-            OwnershipRow.since <= at,
-            OwnershipRow.until.is_(None) | (OwnershipRow.until > at),
-        )
+        .where(OwnershipRow.heat_pump_pk == heat_pump_pk, *_covers(at))
     )
     return sorted(set(found))
+
+
+def owned_by_account(session: Session, jid: str, *, now: float) -> frozenset[str]:
+    """The ids of the heat pumps that the person with this bare JID owns at ``now``.
+
+    None if there is no such person, or two: then it does not say who is asking.
+    """
+    people = session.scalars(
+        select(PersonDataRow.person_pk).where(PersonDataRow.jid == jid, PersonDataRow.jid != "").limit(2)
+    ).all()
+    if len(people) != 1:
+        return frozenset()
+    found = session.scalars(
+        select(HeatPumpRow.id)
+        .join(OwnershipRow, OwnershipRow.heat_pump_pk == HeatPumpRow.pk)
+        .where(OwnershipRow.person_pk == people[0], HeatPumpRow.removed_at.is_(None), *_covers(now))
+    )
+    return frozenset(found)
+
+
+def _covers(at: float) -> tuple[ColumnElement[bool], ...]:
+    return OwnershipRow.since <= at, OwnershipRow.until.is_(None) | (OwnershipRow.until > at)
 
 
 def _person(session: Session, row: PersonRow) -> Person:

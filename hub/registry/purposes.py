@@ -39,3 +39,15 @@ def require_ground(purpose: str, ground: str) -> None:
 def default_end(purpose: str, giver: str, begins: float) -> float | None:
     """When a grant ends if nobody says otherwise, in seconds since 1970 UTC; None: never."""
     return begins + CONSENT_LASTS if on_consent(purpose, giver) else None
+
+
+def owners_end(until: float | None, owned_until: float | None, now: float) -> float:
+    """When what an owner grants ends: in a year if he names no other end, and not later than it is his."""
+    wanted = now + CONSENT_LASTS if until is None else until
+    return wanted if owned_until is None else min(wanted, owned_until)
+
+
+def require_purpose(purpose: str) -> None:
+    """Raise InvalidInput if an owner names none."""
+    if not purpose.strip():
+        raise InvalidInput("consent is given for a purpose: name it with --purpose")

@@ -12,7 +12,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hub.addresses import Addresses
-from hub.group_way import ITEMS_NS, RSM_NS
+from hub.listing import ITEMS_NS, RSM_NS
 from hub.ops_way import RouterWithOperations
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster, SlotChange
 from hub.router import Outcome, Routed

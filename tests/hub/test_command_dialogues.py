@@ -38,7 +38,7 @@ from hub.registry import (
     open_steering,
     steering_ready,
 )
-from hub.registry.asks import ask, list_asks
+from hub.registry.asks import NewAsk, ask, list_asks
 from hub.registry.operators import remove_operator
 from hub.registry.people import PersonalData, add_person, end_ownership
 from hub.roster import HeatPump, LinkState, Right
@@ -334,7 +334,7 @@ async def test_nobody_decides_about_what_is_anothers(hub: CommandHub, node: str)
     key = await give(hub, "hp0002", purpose="research", ground="consent")
     await give(hub, "hp0001", purpose="research", ground="consent", provider="heat")
     for pump in ("hp0001", "hp0002"):
-        await hub.registry.run(ask, "agg", pump, now=NOW, rights=(Right.CONTROL,), purpose="x")
+        await hub.registry.run(ask, NewAsk("agg", pump, (Right.CONTROL,), "x"), now=NOW)
     (theirs,) = [one.key for one in await hub.registry.read(list_asks, now=NOW) if one.on == "hp0002"]
     wanted = str(key if node == "withdraw" else theirs)
     fields = {"key": wanted}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, Effect, Emit, PresenceBoard
+from hub.presence import ANSWER_WITHIN, PresenceBoard
+from hub.presence_effects import Effect, Emit
 from hub.presence_sharing import SharedPresence
 from hub.registry import (
     ROUTER_STALE_AFTER,

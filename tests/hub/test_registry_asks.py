@@ -21,21 +21,18 @@ from hub.registry import (
     remove_provider,
     revoke_grant,
 )
+from hub.registry.ask_answers import Terms, approve_ask, approve_owners_ask, refuse_ask, refuse_owners_ask
 from hub.registry.asks import (
     ASK_LASTS,
     MAX_OPEN_ASKS,
     AskRecord,
+    NewAsk,
     OwnAsk,
-    Terms,
-    approve_ask,
-    approve_owners_ask,
     ask,
     asks_of_owner,
     asks_of_provider,
     get_ask,
     list_asks,
-    refuse_ask,
-    refuse_owners_ask,
     withdraw_ask,
 )
 from hub.registry.people import PersonalData, add_ownership, add_person
@@ -58,7 +55,7 @@ async def filled(registry: Registry) -> Registry:
 
 
 async def asked(registry: Registry, wanted: str = "hp1", at: float = NOW, **more: Any) -> OwnAsk:
-    return await registry.run(ask, more.pop("provider", "agg"), wanted, now=at, **more)
+    return await registry.run(ask, NewAsk(more.pop("provider", "agg"), wanted, **more), now=at)
 
 
 async def open_ones(registry: Registry, at: float = NOW) -> list[AskRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from hub.audit import AuditEntry, AuditKind
-from hub.grant_text import grant_entry, rights_text
+from hub.grant_text import grant_entry, rights_shown
 from hub.operations.commands.asking import (
     HEAT_PUMP,
     MAX_OPTIONS,
@@ -22,19 +22,8 @@ from hub.operations.commands.forms import Field, Form, Kind, Values
 from hub.operations.commands.office import Office
 from hub.operations.commands.roles import actor_of
 from hub.registry import GrantRecord, NewGrant, NotFound, add_grant, get_grant, list_grants, revoke_grant
-from hub.registry.asks import (
-    AskRecord,
-    OwnAsk,
-    Terms,
-    approve_ask,
-    approve_owners_ask,
-    ask,
-    asks_of_owner,
-    get_ask,
-    list_asks,
-    refuse_ask,
-    refuse_owners_ask,
-)
+from hub.registry.ask_answers import Terms, approve_ask, approve_owners_ask, refuse_ask, refuse_owners_ask
+from hub.registry.asks import AskRecord, NewAsk, OwnAsk, ask, asks_of_owner, get_ask, list_asks
 from hub.registry.operators import Caller
 from hub.registry.owner_answers import Wish, grant_as_owner, withdraw_as_owner, withdrawable
 from hub.time_text import far_time
@@ -69,18 +58,13 @@ async def ask_wanted(_office: Office, _caller: Caller, _: Values) -> Form:
 
 async def do_ask(office: Office, caller: Caller, values: Values) -> Done:
     """Kept and told alike, be there such an id or not."""
-    wanted, rights = values.one(HEAT_PUMP), chosen_rights(values.many("rights"))
-    asked = await office.change(
-        ask,
-        lambda asked: _asked_entry(asked, caller, office.clock()),
-        caller.provider,
-        wanted,
-        now=office.clock(),
-        rights=rights,
-        purpose=values.one("purpose"),
+    now = office.clock()
+    new = NewAsk(
+        caller.provider, values.one(HEAT_PUMP), chosen_rights(values.many("rights")), values.one("purpose")
     )
+    asked = await office.change(ask, lambda asked: _asked_entry(asked, caller, now), new, now=now)
     return Done(
-        f"Asked for {', '.join(sorted(asked.rights))} on {asked.wanted}. It waits until"
+        f"Asked for {rights_shown(asked.rights)} on {asked.wanted}. It waits until"
         f" {far_time(asked.expires)}; when it is granted, the heat pump is there for you."
     )
 
@@ -88,7 +72,7 @@ async def do_ask(office: Office, caller: Caller, values: Values) -> Done:
 def _asked_entry(asked: OwnAsk, caller: Caller, at: float) -> AuditEntry:
     return AuditEntry(
         at=at, kind=AuditKind.OPERATOR, provider=caller.provider, heat_pump=asked.wanted, service="ask",
-        detail=", ".join(sorted(asked.rights)), actor=f"provider {caller.provider}",
+        detail=rights_shown(asked.rights), actor=f"provider {caller.provider}",
     )  # fmt: skip
 
 
@@ -127,7 +111,7 @@ async def do_approve(office: Office, caller: Caller, values: Values) -> Done:
         approve,
         lambda done: grant_entry(
             "request approve", done[1], at=now, actor=actor_of(caller, asked.on),
-            detail=f"request {asked.key}, grant {done[1].key}: {rights_text(done[1])}",
+            detail=f"request {asked.key}, grant {done[1].key}: {rights_shown(done[1].rights)}",
         ),
     )  # fmt: skip
     return _given(record)
@@ -167,7 +151,7 @@ async def _request_field(office: Office, caller: Caller) -> Field:
     options = tuple(
         (
             str(one.key),
-            f"{one.key}: {one.provider} asks for {', '.join(sorted(one.rights))} on {one.on}"
+            f"{one.key}: {one.provider} asks for {rights_shown(one.rights)} on {one.on}"
             + (f" for {one.purpose}" if one.purpose else ""),
         )
         for one in found
@@ -248,7 +232,9 @@ async def do_grant(office: Office, caller: Caller, values: Values) -> Done:
 
 def _given(record: GrantRecord) -> Done:
     end = f"until {far_time(record.until)}" if record.until is not None else "without end"
-    return Done(f"Grant {record.key}: {record.provider} has {rights_text(record)} on {record.on}, {end}.")
+    return Done(
+        f"Grant {record.key}: {record.provider} has {rights_shown(record.rights)} on {record.on}, {end}."
+    )
 
 
 # --- withdraw ---------------------------------------------------------------------------------------
@@ -268,7 +254,8 @@ async def ask_withdrawn(office: Office, caller: Caller, _: Values) -> Form:
     if not found:
         raise Wrong("nobody holds a grant on your consent: the others, the operator ends")
     options = tuple(
-        (str(one.key), f"{one.key}: {one.provider} may {rights_text(one)} on {one.on}") for one in found
+        (str(one.key), f"{one.key}: {one.provider} may {rights_shown(one.rights)} on {one.on}")
+        for one in found
     )
     only = (options[0][0],) if len(options) == 1 else ()
     return Form("Withdraw a grant", (Field("key", "Grant", Kind.ONE_OF, True, only, options),))
@@ -292,4 +279,5 @@ async def do_withdraw(office: Office, caller: Caller, values: Values) -> Done:
     record = await office.change(
         withdraw, lambda record: grant_entry(service, record, at=now, actor=actor_of(caller, on))
     )
-    return Done(f"Grant {key} withdrawn: {record.provider} had {rights_text(record)} on {record.on}.")
+    what = f"{rights_shown(record.rights)} on {record.on}"
+    return Done(f"Grant {key} withdrawn: {record.provider} had {what}.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hub.asking import SERVICES, request_for
 from hub.explaining import Explanation, explain
-from hub.grant_text import rights_text
+from hub.grant_text import rights_shown
 from hub.operations.commands.asking import (
     HEAT_PUMP,
     MAX_ROWS,
@@ -77,8 +77,8 @@ async def show_grants(office: Office, caller: Caller, values: Values) -> Done:
     )  # fmt: skip
     rows = [
         (
-            str(one.key), one.provider, one.on, rights_text(one), scope_text(one), far_time(one.begins),
-            far_time(one.until), one.state(now), one.purpose,
+            str(one.key), one.provider, one.on, rights_shown(one.rights), scope_text(one),
+            far_time(one.begins), far_time(one.until), one.state(now), one.purpose,
         )
         for one in sorted(found.values(), key=lambda one: one.key)
     ]  # fmt: skip
@@ -110,14 +110,14 @@ async def show_requests(office: Office, caller: Caller, _: Values) -> Done:
     if not caller.operator and caller.person:
         found = await office.read(asks_of_owner, caller.person, now=now)
     rows = [
-        (str(one.key), one.provider, one.on, ", ".join(sorted(one.rights)), one.purpose, far_time(one.asked))
+        (str(one.key), one.provider, one.on, rights_shown(one.rights), one.purpose, far_time(one.asked))
         for one in found
     ]
     if caller.provider:
         rows += [
             (
                 "granted" if one.granted else "waiting", caller.provider, one.wanted,
-                ", ".join(sorted(one.rights)), one.purpose, far_time(one.asked),
+                rights_shown(one.rights), one.purpose, far_time(one.asked),
             )
             for one in await office.read(asks_of_provider, caller.provider, now=now)
         ]  # fmt: skip
@@ -168,8 +168,8 @@ async def do_explain(office: Office, caller: Caller, values: Values) -> Done:
     records = {one.key: one for one in held.records}
     rows = [
         (
-            str(one.key), records[one.key].on, records[one.key].state(now), rights_text(records[one.key]),
-            scope_text(records[one.key]),
+            str(one.key), records[one.key].on, records[one.key].state(now),
+            rights_shown(records[one.key].rights), scope_text(records[one.key]),
             ("allows it" if one.live else "would allow it") if one.allows else one.reason,
         )
         for one in found.parts

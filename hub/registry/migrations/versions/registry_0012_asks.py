@@ -1,4 +1,4 @@
-"""Asks: what providers ask to be granted."""
+"""Asks: what providers ask to be granted; and whose account a JID is is looked up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "registry_0011"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table and the indices."""
     op.create_table(
         "ask",
         sa.Column("pk", sa.Integer(), nullable=False),
@@ -27,3 +27,4 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_ask_wanted"), "ask", ["wanted"])
+    op.create_index(op.f("ix_person_data_jid"), "person_data", ["jid"])
