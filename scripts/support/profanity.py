@@ -1,4 +1,4 @@
-"""Profanity, a chat client for the terminal: where it is, and a terminal in which a program types for a person."""
+"""Profanity, a chat client for the terminal: where it is, and a terminal in which a program types."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import pty
 import re
 import shutil
-import signal
 import struct
+import subprocess
 import termios
 import threading
 import time
@@ -65,13 +65,14 @@ class Profanity:
         self._home = home
         self._program, self._needs = program
         self._shown = ""
-        self._pid, self._terminal = 0, -1
+        self._terminal = -1
         self._reader = threading.Thread(target=self._read, daemon=True)
+        self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Profanity:
         settings = self._home / "config" / "profanity"
         settings.mkdir(parents=True)
-        (settings / "profrc").write_text("[ui]\nsplash=false\nroster=false\n")
+        (settings / "profrc").write_text("[ui]\nsplash=false\n")
         environment = self._needs | {
             "HOME": str(self._home),
             "XDG_CONFIG_HOME": str(self._home / "config"),
@@ -80,22 +81,29 @@ class Profanity:
             "LANG": "C.UTF-8",
             "PATH": os.environ.get("PATH", os.defpath),
         }
-        self._pid, self._terminal = pty.fork()
-        if self._pid == 0:
-            os.execve(self._program, [self._program], environment)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._terminal, its_end = pty.openpty()
+        fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        try:
+            self._process = subprocess.Popen(
+                [self._program],
+                env=environment,
+                stdin=its_end,
+                stdout=its_end,
+                stderr=its_end,
+                start_new_session=True,
+            )
+        finally:
+            os.close(its_end)
         self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.kill(self._pid, signal.SIGTERM)
-        end = time.monotonic() + STOP_TIMEOUT
-        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > end:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                break
-            time.sleep(POLL)
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._reader.join(STOP_TIMEOUT)
         os.close(self._terminal)
 
@@ -105,6 +113,12 @@ class Profanity:
         os.write(self._terminal, f"{line}\r".encode())
         if then:
             self.wait_for(lambda shown: then in shown[before:], then)
+
+    def connect(self, jid: str, password: str, port: int) -> None:
+        """Log in at a server on this machine, whatever its certificate. Raises ProfanityError."""
+        self.wait_for(lambda shown: "Type '/help'" in shown, "its first lines")
+        self.type(f"/connect {jid} server 127.0.0.1 port {port} tls trust", then="Enter password")
+        self.type(password, then="logged in successfully")
 
     def wait_for(self, reached: Callable[[str], bool], what: str) -> None:
         """Wait until what was drawn fulfils this. Raises ProfanityError."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from chat_client import ChatClient
 from raw_operator import operator
 
+from support.profanity import Profanity, ProfanityUnavailableError, find_profanity
 from support.prosody import ProsodyInstall
 from support.scene import (
     AGGREGATOR,
+    HUB,
+    OPERATIONS,
     PROVIDER_JID,
     Scene,
     box_jid,
@@ -21,7 +27,8 @@ from support.scene import (
 )
 
 HP, NUMBER, OWNER_JID = "hp0001", 1, f"kim@{AGGREGATOR}"
-RELAY = "HP/RlyGGIO1.SPCSO1"
+RELAY, PAUSING = "HP/RlyGGIO1.SPCSO1", "HP/RlyGGIO1.SPCSO2"
+"""One that may be switched at any time, and one that must pause for an hour."""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +44,24 @@ def scene(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFact
         operator(made, "owner", "add", kim["id"], HP)
         made.start_hub()
         made.start_operations()
-        made.start_box(NUMBER, simulated(), simulated_points(), simulated_outputs())
+        outputs = simulated_outputs()
+        outputs[PAUSING] |= {"min_off": 3_600}
+        made.start_box(NUMBER, simulated(), simulated_points(), outputs)
         made.wait_for("the box", lambda: made.presence_of(HP) == "online")
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def program() -> tuple[str, dict[str, str]]:
+    """Where Profanity is; without it the test is skipped, in CI it fails."""
+    try:
+        return find_profanity()
+    except ProfanityUnavailableError as error:
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            pytest.fail(f"no Profanity: {error}")
+        pytest.skip(f"no Profanity: {error}")
 
 
 async def test_a_provider_asks_reads_and_is_sent_away_by_the_owner(scene: Scene) -> None:
@@ -77,6 +97,38 @@ async def test_an_owner_switches_a_relay_and_hears_why_not(scene: Scene) -> None
         for value in ("on", "off"):
             done = await kim.run("switch", heatpump=HP, reference=RELAY, value=value)
             assert done.note == f"{HP} {RELAY} is {value}."
+        for value in ("on", "off"):
+            await kim.run("switch", heatpump=HP, reference=PAUSING, value=value)
+        pausing = await kim.run("switch", heatpump=HP, reference=PAUSING, value="on")
+        assert "the device refuses the control: Blocked-by-interlocking" in pausing.note
         status_only = await kim.run("switch", heatpump=HP, reference="HP/HpGGIO1.Ind1", value="on")
         assert "cannot be operated" in status_only.note
         assert (await kim.run("heat-pumps")).rows[0]["state"] == "online"
+
+
+def logged_in(scene: Scene, client: Profanity, jid: str) -> None:
+    client.connect(jid, scene.passwords[jid], scene.xmpp_server.c2s_port)
+
+
+def test_two_people_settle_it_in_their_terminals(
+    scene: Scene, program: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    with Profanity(tmp_path / "agg", program) as agg, Profanity(tmp_path / "kim", program) as kim:
+        logged_in(scene, agg, PROVIDER_JID)
+        logged_in(scene, kim, OWNER_JID)
+        agg.type(f"/sub request {HP}@{HUB}", then="Sent subscription request")
+        kim.type(f"/cmd list {OPERATIONS}", then="withdraw")
+        scene.wait_for("the request", lambda: "agg" in operator(scene, "request", "list"))
+        kim.type(f"/cmd exec approve {OPERATIONS}", then="/form submit")
+        assert re.search(rf"\d+: agg asks for read on {HP}", kim.shown)
+        purpose = re.findall(r"\[(field\d)\] Purpose", kim.shown)[-1]
+        kim.type(f"/{purpose} monitoring", then="Field updated")
+        kim.type("/form submit", then=f"agg has read on {HP}")
+        agg.wait_for(lambda shown: f"{HP}@{HUB} (IEC) is online" in shown, "the contact")
+        agg.type(f"/cmd exec read {OPERATIONS}", then="/form submit")
+        agg.type("/form submit", then="Form title: Value")
+        agg.type("/win 1", then=" W  good  ")
+        kim.type(f"/cmd exec withdraw {OPERATIONS}", then="/form submit")
+        kim.type("/form submit", then=f"withdrawn: agg had read on {HP}")
+        agg.wait_for(lambda shown: f"{HP}@{HUB} (IEC) is offline" in shown, "that the contact has gone")
+        agg.type(f"/cmd exec heat-pumps {OPERATIONS}", then="No heat pumps.")
