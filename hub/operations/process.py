@@ -53,6 +53,9 @@ class OperationsSnapshot:
     unwritten: int
     loop_lag: float
     counts: OperationsCounts
+    commands: Counter[str]
+    """How commands of clients ended."""
+    sessions: int
 
 
 @dataclass(slots=True, eq=False)
@@ -224,6 +227,8 @@ class OperationsProcess:
             unwritten=len(self._watch),
             loop_lag=self._loop_lag,
             counts=self._counts,
+            commands=self._commands.counts.copy(),
+            sessions=self._commands.sessions,
         )
 
     def unhealthy(self) -> list[str]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.operations.commands.command import Command, Done
-from hub.operations.commands.forms import Field, Form, Values
+from hub.operations.commands.forms import FORMS_NS, Field, Form, Values
 from hub.operations.commands.office import Office
 from hub.operations.commands.roles import Role
 from hub.operations.commands.room import MAX_SESSIONS, MAX_SESSIONS_OF_ONE, SESSION_LASTS, Room, Work
-from hub.operations.commands.wire import COMMANDS_NS
+from hub.operations.commands.wire import COMMANDS_NS, INFO_NS, ITEMS_NS
 from hub.registry.operators import Caller
 from hub.stanzas import Stanza
 
@@ -150,3 +153,40 @@ def test_another_command_does_not_go_on_with_a_session() -> None:
     session = begin(room)
     wrong = room.take(iq(session=session, node="other"), AGG, 1.0)
     assert conditions(wrong) == ["bad-request", "bad-sessionid"]
+
+
+NAMES = st.sampled_from(["command", "x", "field", "value", "query", "actions", "option", "y"])
+SPACES = st.sampled_from([COMMANDS_NS, FORMS_NS, INFO_NS, ITEMS_NS, "jabber:client", ""])
+WORDS = st.sampled_from(
+    ["test", "s1", "s2", "submit", "execute", "next", "prev", "complete", "cancel", "a", "", "<é&"]
+)
+
+
+def trees(depth: int) -> st.SearchStrategy[Element]:
+    return st.builds(
+        _tree,
+        SPACES,
+        NAMES,
+        st.dictionaries(st.sampled_from(["node", "sessionid", "action", "type", "var"]), WORDS),
+        WORDS,
+        st.lists(trees(depth - 1), max_size=3) if depth else st.just([]),
+    )
+
+
+def _tree(space: str, name: str, attributes: dict[str, str], text: str, inner: list[Element]) -> Element:
+    made = Element(f"{{{space}}}{name}" if space else name, attributes)
+    made.text = text
+    made.extend(inner)
+    return made
+
+
+@given(st.lists(st.tuples(st.sampled_from(["get", "set"]), trees(3)), max_size=8))
+def test_whatever_is_sent_is_answered(sent: list[tuple[str, Element]]) -> None:
+    room = made(stages=2)
+    begin(room)
+    for type_, element in sent:
+        step = room.take(Stanza("iq", type_, "i", "a@x.example/1", "ops.hub", (element,)), AGG, 1.0)
+        while isinstance(step, Work):
+            step = room.went(step, Done("done") if step.stage is None else FORM, 1.0)
+        assert step.startswith("<iq type=")
+        ElementTree.fromstring(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -38,8 +39,18 @@ SESSION_OCTETS = 16
 """Random octets of a session's id: nobody guesses another's."""
 
 
+class Ending(enum.StrEnum):
+    """How the work for a command ended, for metrics."""
+
+    ASKED = "asked"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    OVER_LIMIT = "over limit"
+
+
 class Desk:
-    """``send`` takes the answer to a stanza."""
+    """``send`` takes the answer to a stanza. ``counts``: how commands ended."""
 
     def __init__(
         self, office: Office, send: Callable[[str], None], commands: Sequence[Command] = COMMANDS
@@ -48,6 +59,7 @@ class Desk:
         self._send = send
         self._room = Room(commands, lambda: secrets.token_hex(SESSION_OCTETS))
         self._of_one, self._of_a_domain = Shares(OF_ONE), Shares(OF_A_DOMAIN)
+        self.counts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once: Counter[str] = Counter()
 
@@ -56,12 +68,18 @@ class Desk:
         bare, now = incoming.sender.partition("/")[0], self._office.clock()
         counted = self._of_a_domain.take(domain_of(bare), now) and self._of_one.take(bare, now)
         if not counted or len(self._tasks) >= MAX_AT_ONCE or self._at_once[bare] >= MAX_AT_ONCE_OF_ONE:
+            self.counts[Ending.OVER_LIMIT] += 1
             self._send(refused(incoming, Condition.RESOURCE_CONSTRAINT))
             return
         self._at_once[bare] += 1
         task = asyncio.create_task(self._answer(incoming, bare))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._over(done, bare))
+
+    @property
+    def sessions(self) -> int:
+        """Commands that are being given."""
+        return len(self._room)
 
     def tick(self) -> None:
         """Time went on; about once a second."""
@@ -83,15 +101,23 @@ class Desk:
 
     async def _answer(self, incoming: Stanza, bare: str) -> None:
         try:
+            self._send(await self._answer_to(incoming, bare))
+        except Exception:
+            log.exception("a stanza could not be answered")
+            self._send(refused(incoming, Condition.INTERNAL_SERVER_ERROR))
+
+    async def _answer_to(self, incoming: Stanza, bare: str) -> str:
+        try:
             caller = await self._office.read(caller_of, bare, now=self._office.clock())
         except SQLAlchemyError as failed:
             log.error("who gives a command cannot be looked up", reason=str(failed))
-            self._send(refused(incoming, Condition.INTERNAL_SERVER_ERROR))
-            return
+            return refused(incoming, Condition.INTERNAL_SERVER_ERROR)
         step = self._room.take(incoming, caller, self._office.clock())
         while isinstance(step, Work):
-            step = self._room.went(step, await self._came_of(step), self._office.clock())
-        self._send(step)
+            came = await self._came_of(step)
+            self.counts[_ending(came)] += 1
+            step = self._room.went(step, came, self._office.clock())
+        return step
 
     async def _came_of(self, work: Work) -> Came:
         command, caller = work.session.command, work.caller
@@ -115,6 +141,17 @@ class Desk:
         except Exception:
             log.exception("a command failed", node=command.node)
             return Condition.INTERNAL_SERVER_ERROR
+
+
+def _ending(came: Came) -> Ending:
+    match came:
+        case Done(_, _, Note.INFO):
+            return Ending.DONE
+        case Done() | NotThere() | Wrong():
+            return Ending.REFUSED
+        case Condition():
+            return Ending.FAILED
+    return Ending.ASKED
 
 
 def _who(caller: Caller) -> str:
