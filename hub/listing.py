@@ -56,7 +56,8 @@ class RouterWithLists(Router):
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
-        if incoming.type == "get" and incoming.kind == "iq" and len(incoming.children) == 1:
+        asks = incoming.type == "get" and incoming.kind == "iq" and bool(incoming.sender)
+        if asks and len(incoming.children) == 1:
             tag = incoming.children[0].tag
             if tag in (_INFO, _ITEMS) and self.roster.heat_pump_of_box(_bare(incoming)) is None:
                 listed = (self._items if tag == _ITEMS else self._info)(incoming, Jid.parse(incoming.to), now)
@@ -72,7 +73,7 @@ class RouterWithLists(Router):
     # --- what there is ------------------------------------------------------------------------------
 
     def _items(self, incoming: Stanza, to: Jid, now: float) -> Routed | None:
-        if to.resource:
+        if to.resource or not (to.local or self._is_hub(incoming)):
             return None
         provider = self.roster.provider_of_jid(_bare(incoming))
         id_ = provider.id if provider else ""
@@ -102,6 +103,9 @@ class RouterWithLists(Router):
         count = f'<set xmlns="{RSM_NS}">{ends}<count>{len(ids)}</count></set>'
         return _answered(incoming, f'<query xmlns="{ITEMS_NS}">{items}{count}</query>')
 
+    def _is_hub(self, incoming: Stanza) -> bool:
+        return incoming.to == self.addresses.domain
+
     def _address(self, id_: str) -> str:
         """A heat pump is reached at a full JID, a group at a bare one: that tells them apart."""
         if id_ in self.roster.heat_pumps:
@@ -114,8 +118,8 @@ class RouterWithLists(Router):
         (query,) = incoming.children
         if "node" in query.attrib or to.resource not in ("", HEAT_PUMP_RESOURCE):
             return None
-        if not to.local:
-            return None if to.resource else _described(incoming, *_HUB)
+        if self._is_hub(incoming):
+            return _described(incoming, *_HUB)
         provider = self.roster.provider_of_jid(_bare(incoming))
         if provider is None:
             return None

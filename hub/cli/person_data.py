@@ -23,6 +23,7 @@ from hub.cli.context import (
 from hub.cli.grant import grant_json
 from hub.cli.output import show_json, show_table
 from hub.cli.person import person_entry, person_json
+from hub.cli.request import ask_json
 from hub.cli.times import When, local_time, utc_time
 from hub.config import HubConfig
 from hub.history.letting_go import count, let_go, samples_of, touched, without
@@ -119,6 +120,7 @@ def export_command(id_: str) -> None:
                 {"grant": one.grant, "ends": utc_time(one.ends), "told": utc_time(one.told_at)}
                 for one in held.reminders
             ],
+            "requests": [ask_json(one, at) for one in held.asks],
             "installations": {
                 pump: data.model_dump(mode="json") for pump, data in held.installations.items()
             },

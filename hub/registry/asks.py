@@ -187,6 +187,12 @@ def subscribed_since(session: Session, revision: int) -> list[tuple[str, str]]:
 # --- operators and owners -------------------------------------------------------------------------
 
 
+def asks_about(session: Session, heat_pumps: Collection[str], decided_by: str) -> list[AskRecord]:
+    """What is asked for these heat pumps, or was decided by somebody, as long as it is kept."""
+    found = _records().where(AskRow.wanted.in_(heat_pumps) | (AskRow.decided_by == decided_by))
+    return [_record(row) for row in session.execute(found.order_by(AskRow.asked, AskRow.pk))]
+
+
 def list_asks(
     session: Session, *, now: float, provider: str | None = None, ended: bool = False
 ) -> list[AskRecord]:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.registry.ask_models import AskRow
+from hub.registry.asks import AskRecord, asks_about
 from hub.registry.consents import known_series
 from hub.registry.errors import Conflict
 from hub.registry.grants import GrantRecord, end_grants, get_grant
@@ -69,13 +70,14 @@ class Held:
     grants: tuple[GrantRecord, ...]
     invites: tuple[InviteRecord, ...]
     reminders: tuple[Told, ...]
+    asks: tuple[AskRecord, ...]
     installations: dict[str, MasterData]
     operator_since: float | None = None
 
 
 def held_of(session: Session, id_: str, *, now: float) -> Held:
     """Everything of a person; grants are those that he gave and those on what he owned, then; master data
-    those of what he owns at ``now``. Raises NotFound.
+    and what providers ask for those of what he owns at ``now``. Raises NotFound.
     """
     person = get_person(session, id_)
     his = [one.heat_pump_pk for one in person.owns if one.covers(now)]
@@ -101,6 +103,7 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
         tuple(_grants(session, person)),
         tuple(InviteRecord(*row) for row in invites),
         tuple(Told(*row) for row in reminders),
+        tuple(asks_about(session, [pump.id for pump in pumps], f"{OWNER}{person.id}")),
         master_data(session, pumps),
         administers.since if administers is not None else None,
     )

@@ -35,6 +35,7 @@ from hub.registry.asks import (
     list_asks,
     withdraw_ask,
 )
+from hub.registry.leaving import erase_person, held_of
 from hub.registry.people import PersonalData, add_ownership, add_person
 from hub.roster import HeatPump, Provider, Right
 
@@ -231,6 +232,16 @@ async def test_an_owner_consents_to_a_purpose_and_may_refuse(filled: Registry) -
     refused = await filled.run(refuse_owners_ask, person, key, now=NOW)
     assert (refused.state(NOW), refused.decided_by) == ("refused", f"owner {person}")
     assert await filled.read(list_grants, provider="agg", now=NOW) == []
+
+
+async def test_what_is_asked_of_an_owner_is_told_him_and_his_name_in_it_erased(filled: Registry) -> None:
+    person = await kim(filled)
+    await asked(filled, purpose="heating of Kim")
+    await asked(filled, "hp2")
+    held = await filled.read(held_of, person, now=NOW)
+    assert [(one.on, one.purpose) for one in held.asks] == [("hp1", "heating of Kim")]
+    await filled.run(erase_person, person, now=NOW)
+    assert [one.purpose for one in await open_ones(filled)] == ["heating of [erased]", ""]
 
 
 async def test_asks_go_with_their_provider_and_wait_for_an_id_that_is_gone(filled: Registry) -> None:
