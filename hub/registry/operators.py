@@ -8,9 +8,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
-from hub.registry.models import HeatPumpRow, ProviderRow
-from hub.registry.people import Person, get_person
-from hub.registry.people_models import OperatorRow, OwnershipRow, PersonDataRow, PersonRow
+from hub.registry.models import ProviderRow
+from hub.registry.people import Person, get_person, owned_by_account
+from hub.registry.people_models import OperatorRow, PersonDataRow, PersonRow
 from hub.registry.routers import next_revision
 
 
@@ -62,8 +62,9 @@ def list_operators(session: Session) -> list[tuple[Person, float]]:
 def caller_of(session: Session, jid: str, *, now: float) -> Caller:
     """As whom a bare JID may give commands at ``now``. One that stands for two people is nobody's."""
     people = session.execute(
-        select(PersonRow.pk, PersonRow.id)
+        select(PersonRow.id, OperatorRow.since)
         .join(PersonDataRow, PersonDataRow.person_pk == PersonRow.pk)
+        .join(OperatorRow, OperatorRow.person_pk == PersonRow.pk, isouter=True)
         .where(PersonDataRow.jid == jid, PersonDataRow.jid != "")
         .limit(2)
     ).all()
@@ -72,15 +73,6 @@ def caller_of(session: Session, jid: str, *, now: float) -> Caller:
     )
     if len(people) != 1:
         return Caller(provider=provider or "")
-    ((pk, id_),) = people
-    owns = session.scalars(
-        select(HeatPumpRow.id)
-        .join(OwnershipRow, OwnershipRow.heat_pump_pk == HeatPumpRow.pk)
-        .where(
-            OwnershipRow.person_pk == pk,
-            HeatPumpRow.removed_at.is_(None),
-            OwnershipRow.since <= now,
-            OwnershipRow.until.is_(None) | (OwnershipRow.until > now),
-        )
-    )
-    return Caller(id_, session.get(OperatorRow, pk) is not None, frozenset(owns), provider or "")
+    ((id_, operator_since),) = people
+    owns = owned_by_account(session, jid, now=now)
+    return Caller(id_, operator_since is not None, owns, provider or "")

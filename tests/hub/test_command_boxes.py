@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,6 @@ from command_hub import (
     OWNER,
     PROVIDER,
     CommandHub,
-    Furnished,
-    copied,
-    furnished_in,
 )
 
 from hub.audit import AuditKind
@@ -80,15 +76,9 @@ class Box:
         return answer
 
 
-@pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
-    return furnished_in(tmp_path_factory.mktemp("furnished"))
-
-
 @pytest.fixture
-async def hub(furnished: Furnished, tmp_path: Path) -> AsyncIterator[CommandHub]:
-    async with copied(furnished, tmp_path) as made:
-        yield made
+def hub(command_hub: CommandHub) -> CommandHub:
+    return command_hub
 
 
 @pytest.fixture
