@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from hub.accounts import Accounts
 from hub.addresses import OPERATIONS, Addresses
 from hub.audit import AuditEntry, AuditKind, AuditLog
 from hub.config import HubConfig
@@ -80,6 +81,7 @@ class OperationsProcess:
         office = Office(
             registry, audit, config.databases.audit, addresses, self._link.speaking_for, time.time
         )
+        self._accounts = Accounts(registry, office.used)
         self._commands = CommandDesk(office, self._link.answer)
         self._link.on_request, self._link.on_saying = self._commands.take, office.heard
         self._watch = SteeringWatch(registry, audit, self._news)
@@ -98,12 +100,19 @@ class OperationsProcess:
         log.info("operations starts", domain=self._domain, boxes=len(self._boxes))
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._link.run(), self._turns.run(), self._watch.run(), self._clock()):
+                for work in (
+                    self._link.run(),
+                    self._turns.run(),
+                    self._watch.run(),
+                    self._accounts.run(),
+                    self._clock(),
+                ):
                     tasks.create_task(work)
         finally:
             self._commands.stop()
             for task in self._asking:
                 task.cancel()
+            await self._accounts.close()
             await self._watch.finish()
 
     # --- what happens -------------------------------------------------------------------------------

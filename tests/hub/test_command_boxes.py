@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from command_hub import (
     CommandHub,
 )
 
+from hub.accounts import Accounts, month_of
 from hub.audit import AuditKind
 from hub.registry import NewGrant, add_grant, revoke_grant
+from hub.registry.usage import usage_of
 from hub.roster import Right
 from iec61850_model.client import Transport
 from iec61850_model.mms.pdu import Payload
@@ -205,6 +208,18 @@ async def test_a_reference_that_leads_nowhere_is_asked_for_again(
     told = await hub.run(OWNER, "read", heatpump="hp0001", reference=reference)
     assert told.status == "executing"
     assert said in told.notes[0]
+
+
+async def test_what_a_provider_uses_by_command_is_in_his_accounts(hub: CommandHub, box: Box) -> None:
+    await give(hub, "hp0001", Right.READ, Right.CONTROL)
+    await hub.run(PROVIDER, "read", heatpump="hp0001", reference="MET/MMXU1.TotW")
+    await hub.run(PROVIDER, "switch", heatpump="hp0001", reference=RELAY, value="on")
+    await hub.run(OWNER, "read", heatpump="hp0001", reference="MET/MMXU1.TotW")
+    await Accounts(hub.registry, hub.office.used).enter()
+    (used,) = await hub.registry.read(usage_of, month_of(time.time()))
+    asked_for_definitions = 2
+    assert (used.provider, used.heat_pump) == ("agg", "hp0001")
+    assert (used.reads, used.controls) == (1 + asked_for_definitions, 1)
 
 
 async def test_an_owner_sees_who_read_and_switched_what(hub: CommandHub, box: Box) -> None:

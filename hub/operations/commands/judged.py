@@ -29,7 +29,9 @@ class NotPermitted(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class JudgedWay:
-    """A Transport (iec61850_model.client). What steers, reads a value or is refused is audited before."""
+    """A Transport (iec61850_model.client). What steers, reads a value or is refused is audited before; what a
+    provider uses is in his accounts as if he had asked himself.
+    """
 
     office: Office
     caller: Caller
@@ -54,6 +56,8 @@ class JudgedWay:
         if judged.steers or judged.service == READING:
             detail = f"{judged.detail}; {BY_COMMAND}" if judged.detail else BY_COMMAND
             await self._audit(AuditKind.REQUEST, judged, detail)
+        if self.provider:
+            self.office.used[self.provider, self.heat_pump, judged.service] += 1
         return await self.office.speaking_for(self.provider).request(peer, payload)
 
     async def require_seen(self) -> None:
@@ -73,8 +77,6 @@ class JudgedWay:
             except NotFound:
                 raise NotThere from None
             return (Grant(0, "", self.heat_pump, _OWN),), {}
-        if not self.provider:
-            raise NotThere
         try:
             held = await self.office.read(holdings, self.provider, self.heat_pump, now=now)
         except NotFound:

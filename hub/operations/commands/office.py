@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from hub.audit import AuditEntry, AuditLog, StoredEntry
 from hub.changing import make_change
 from hub.registry import Registry
 from hub.registry.people import Ownership
+from hub.registry.usage import Used
 from hub.seen import seen
 from iec61850_model.client import Client, Transport
 from iec61850_model.mms.pdu import Payload
@@ -37,6 +39,8 @@ class Office:
     addresses: Addresses
     speaking_for: Callable[[str], Transport]
     clock: Callable[[], float]
+    used: Counter[Used] = field(default_factory=Counter)
+    """What providers used by command, until it is in their accounts."""
     _listening: dict[str, set[Client]] = field(default_factory=dict)
 
     @contextmanager
