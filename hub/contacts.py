@@ -24,7 +24,7 @@ class Contacts:
     """Which providers follow which heat pumps. ``states`` are those of the boxes.
 
     ``followers`` are the bare JIDs of providers who are told of one heat pump's presence; ``asked`` those who
-    wait for that, as far as they were granted something.
+    wait for that, as far as they were granted something. ``leads``: of several routers, this one tells them.
     """
 
     addresses: Addresses
@@ -32,6 +32,7 @@ class Contacts:
     states: dict[str, LinkState]
     followers: dict[Pair, str] = field(default_factory=dict)
     asked: set[Pair] = field(default_factory=set)
+    leads: bool = True
 
     def about(self, provider: Provider | None, type_: str, sender: Jid, id_: str, now: float) -> list[Effect]:
         """A subscription or probe for an id; what nobody has and what is others' is answered alike.
@@ -73,7 +74,7 @@ class Contacts:
     def granted(self, pair: Pair, now: float) -> list[Emit]:
         """A grant has begun: whoever waits for it is told."""
         provider = self.roster.providers.get(pair[0])
-        if pair not in self.asked or provider is None or not self._granted(pair, now):
+        if not self.leads or pair not in self.asked or provider is None or not self._granted(pair, now):
             return []
         return list(self._welcome(pair, provider.jid))
 

@@ -80,6 +80,12 @@ class Grant:
         """In force at ``now``."""
         return self.valid_from <= now and (self.until is None or now < self.until)
 
+    def changes(self, now: float) -> float:
+        """When it begins or ends next after ``now``; infinity: never."""
+        if now < self.valid_from:
+            return self.valid_from
+        return self.until if self.until is not None and now < self.until else math.inf
+
 
 class SlotChange(NamedTuple):
     """The schedules of a heat pump that a grant may use: those whose instance is ``slot`` (0: none now)."""
@@ -275,30 +281,41 @@ class Roster:
         """Of the members of a group, or (empty) of all that the provider's grants are on."""
         reach = self._reaches.get((provider, group))
         if reach is None or reach.until <= now:
-            among: set[str] = self._members.get(group, set())
-            if not group:
-                groups = self._groups_of_provider.get(provider, set())
-                among = self._of_provider.get(provider, set()) | groups
-                among |= {one for each in groups for one in self._members.get(each, ())}
-            reach = self._reaches[provider, group] = self._reach(provider, among, now)
+            reach = self._reach(provider, group, now) if group else self._all_seen(provider, now)
+            self._reaches[provider, group] = reach
             while len(self._reaches) > MAX_REACHES:
                 self._reaches.popitem(last=False)
         self._reaches.move_to_end((provider, group))
         return reach.ids
 
-    def _reach(self, provider: str, among: Iterable[str], now: float) -> _Reach:
-        """All grants that count for one say until when the answer is the same."""
+    def _all_seen(self, provider: str, now: float) -> _Reach:
+        """Whoever is in a group comes with it, without being looked at: some have thousands."""
+        found: set[str] = set()
+        until = math.inf
+        for one in self._of_provider.get(provider, ()):
+            for grant in self._grants[provider, one]:
+                if grant.live(now):
+                    found.add(one)
+                until = min(until, grant.changes(now))
+        for group in self._groups_of_provider.get(provider, ()):
+            for grant in self._group_grants[provider, group]:
+                if grant.live(now):
+                    found.add(group)
+                    found |= self._members.get(group, set())
+                until = min(until, grant.changes(now))
+        return _Reach(tuple(sorted(found)), until)
+
+    def _reach(self, provider: str, group: str, now: float) -> _Reach:
+        """All grants that count for a member say until when the answer is the same."""
         found, until = [], math.inf
-        for member in among:
+        for member in self._members.get(group, ()):
             held = self._grants.get((provider, member), ())
-            for one in (member, *self._groups_of.get(member, ())):
+            for one in self._groups_of.get(member, ()):
                 held += self._group_grants.get((provider, one), ())
             if any(grant.live(now) for grant in held):
                 found.append(member)
             for grant in held:
-                for bound in (grant.valid_from, grant.until):
-                    if bound is not None and now < bound < until:
-                        until = bound
+                until = min(until, grant.changes(now))
         return _Reach(tuple(sorted(found)), until)
 
     def _add_grant(self, grant: Grant) -> None:

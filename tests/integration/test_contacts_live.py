@@ -131,6 +131,10 @@ async def test_an_ordinary_client_asks_waits_is_granted_and_browses(scene: Scene
         every = [*(f"{id_}@{HUB}/IEC" for id_ in PUMPS), f"north@{HUB}"]
         assert await client.listed(3) == [every[:3], every[3:]]
         await until(scene, lambda: client.contact("hp0002") == ("to", False))
+        done = await asyncio.to_thread(scene.command, "hpclient", "heatpumps")
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        assert [row[0] for row in rows] == [*PUMPS, "@north"], done.stderr
+        assert (rows[0][1], rows[3][1]) == ("online", "group")
         info = await client.plugin["xep_0030"].get_info(jid=JID(f"hp0001@{HUB}"))
         assert {(one[0], one[1]) for one in info["disco_info"]["identities"]} == {("hierarchy", "leaf")}
 

@@ -201,6 +201,7 @@ async def test_a_real_provider_still_reads_and_switches(scene: Scene, parties: P
             await sp.operate("hp0001", RELAY, value)
             assert (await sp.read("hp0001", RELAY)).value is value
         assert {one.heatpump for one in await sp.heat_pumps()} == {"hp0001", "hp0002"}
+        assert [one.name for one in await sp.listed()] == ["hp0001", "hp0002"]
     parties.clear()
 
 
