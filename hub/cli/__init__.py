@@ -18,6 +18,7 @@ from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.master_data import data_command, export_command, import_command, set_command
+from hub.cli.operators import operator_commands
 from hub.cli.owner import owner_commands
 from hub.cli.owner_answer import answer_commands
 from hub.cli.person import person_commands
@@ -66,6 +67,7 @@ for command in (
     history_commands,
     person_commands,
     owner_commands,
+    operator_commands,
     consent_commands,
     reminder_commands,
     audit_commands,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
-from hub.audit import AuditEntry, AuditKind
+from hub.audit import AuditEntry
 from hub.cli.context import change, config_option, json_option, now, operator, read
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
+from hub.grant_text import grant_entry, rights_shown
 from hub.registry import (
     GROUP_SIGN,
     GrantRecord,
@@ -273,25 +274,10 @@ def _revoke_one(session: Session, key: int, *, now: float) -> list[GrantRecord]:
     return [revoke_grant(session, key, now=now)]
 
 
-def rights_shown(rights: Collection[Right]) -> str:
-    """Rights in their order, such as ``read, control``."""
-    return ", ".join(right for right in Right if right in rights)
-
-
 def _entry_of_all(records: Sequence[GrantRecord]) -> AuditEntry:
     keys = ", ".join(str(record.key) for record in records)
     return _entry("grant revoke", records[0], f"grants {keys}" if len(records) > 1 else "")
 
 
 def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
-    until = f" until {utc_time(record.until)}" if record.until is not None else ""
-    return AuditEntry(
-        at=now(),
-        kind=AuditKind.OPERATOR,
-        provider=record.provider,
-        heat_pump=record.on,
-        service=service,
-        references=record.scope,
-        detail=detail or f"grant {record.key}: {rights_shown(record.rights)}{until}",
-        actor=operator(),
-    )
+    return grant_entry(service, record, at=now(), actor=operator(), detail=detail)

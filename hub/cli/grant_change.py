@@ -9,9 +9,10 @@ import click
 
 from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import change, config_option, json_option, now, operator
-from hub.cli.grant import grant_json, rights_shown
+from hub.cli.grant import grant_json
 from hub.cli.output import show_json
 from hub.cli.times import When, local_time, utc_time
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.grant_changes import Direction, GrantChange, change_grant
 from hub.roster import Right

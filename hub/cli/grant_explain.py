@@ -8,10 +8,10 @@ import click
 
 from hub.asking import SERVICES, request_for
 from hub.cli.context import config_option, json_option, now, read
-from hub.cli.grant import rights_shown
 from hub.cli.output import show_json, show_table
 from hub.cli.times import When, utc_time
 from hub.explaining import Explanation, explain
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.holdings import holdings
 from iec61850_model.reference import InvalidReference

@@ -10,21 +10,21 @@ import click
 
 from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import change, config_option, json_option, now
-from hub.cli.grant import rights_shown
 from hub.cli.output import show_json
 from hub.cli.owner import invite_json
 from hub.cli.times import When, local_time
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.ask_answers import Terms
 from hub.registry.invites import (
     MAX_CODE_TEXT,
     Answer,
-    Wish,
     approve_by_code,
     grant_by_code,
     refuse_by_code,
     withdraw_by_code,
 )
+from hub.registry.owner_answers import Wish
 from hub.registry.purposes import OWNER
 from hub.roster import Right
 

@@ -8,9 +8,9 @@ import click
 
 from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import change, config_option, json_option, now, operator, read
-from hub.cli.grant import rights_shown
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
+from hub.grant_text import rights_shown
 from hub.registry.ask_answers import Terms, approve_ask, refuse_ask
 from hub.registry.asks import AskRecord, get_ask, list_asks
 from hub.registry.steering import PRIORITIES

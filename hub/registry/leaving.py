@@ -16,7 +16,7 @@ from hub.registry.grants import GrantRecord, end_grants, get_grant
 from hub.registry.master_data import MasterData, forget_metering_points, master_data
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow
 from hub.registry.people import Ownership, Person, delete_person, get_person
-from hub.registry.people_models import InviteRow, OwnershipRow, PersonRow, ReminderRow
+from hub.registry.people_models import InviteRow, OperatorRow, OwnershipRow, PersonRow, ReminderRow
 from hub.registry.purposes import OWNER, on_consent
 from hub.registry.routers import next_revision
 
@@ -63,7 +63,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All that the registry holds of a person."""
+    """All that the registry holds of a person; ``operator_since``: he administers the hub by XMPP."""
 
     person: Person
     times: tuple[Alone, ...]
@@ -72,6 +72,7 @@ class Held:
     reminders: tuple[Told, ...]
     asks: tuple[AskRecord, ...]
     installations: dict[str, MasterData]
+    operator_since: float | None = None
 
 
 def held_of(session: Session, id_: str, *, now: float) -> Held:
@@ -95,6 +96,7 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
             ReminderRow.person_pk == person.pk
         )
     )
+    administers = session.get(OperatorRow, person.pk)
     return Held(
         person,
         tuple(_times(session, person)),
@@ -103,6 +105,7 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
         tuple(Told(*row) for row in reminders),
         tuple(asks_about(session, [pump.id for pump in pumps], f"{OWNER}{person.id}")),
         master_data(session, pumps),
+        administers.since if administers is not None else None,
     )
 
 

@@ -13,7 +13,7 @@ from hub.registry.grants import end_grants
 from hub.registry.lookup import get_heat_pump
 from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.naming import checked_jid, checked_text
-from hub.registry.people_models import OwnershipRow, PersonDataRow, PersonRow
+from hub.registry.people_models import OperatorRow, OwnershipRow, PersonDataRow, PersonRow
 from hub.registry.purposes import OWNER
 from hub.registry.routers import next_revision
 
@@ -61,8 +61,11 @@ class Person:
 
 
 def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: float) -> Person:
-    """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be."""
+    """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be, Conflict
+    for a JID that is another person's.
+    """
     checked = _checked(data, hub_domain)
+    _require_nobodys(session, checked.jid)
     next_revision(session)
     id_ = _free_id(session)
     row = PersonRow(id=id_, created=now)
@@ -71,6 +74,22 @@ def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: fl
     session.add(PersonDataRow(person_pk=row.pk, name=checked.name, contact=checked.contact, jid=checked.jid))
     session.flush()
     return Person(row.pk, id_, now, checked, ())
+
+
+def set_account(session: Session, id_: str, jid: str, *, hub_domain: str) -> Person:
+    """Give a person an XMPP account, or (empty) none. Raises NotFound, InvalidInput for what is no JID,
+    Conflict for another person's, or if an operator would be left without one.
+    """
+    person = get_person(session, id_)
+    checked = checked_jid(jid, hub_domain) if jid else ""
+    if checked != person.data.jid:
+        _require_nobodys(session, checked)
+    if not checked and session.get(OperatorRow, person.pk) is not None:
+        raise Conflict(f"{id_} administers the hub by this account: `hphub operator remove {id_}` first")
+    next_revision(session)
+    session.get_one(PersonDataRow, person.pk).jid = checked
+    session.flush()
+    return get_person(session, id_)
 
 
 def get_person(session: Session, id_: str) -> Person:
@@ -101,6 +120,7 @@ def remove_person(session: Session, id_: str) -> Person:
 
 def delete_person(session: Session, pk: int) -> None:
     """Delete the rows of a person (PersonRow.pk); nothing else may refer to him any more."""
+    session.execute(delete(OperatorRow).where(OperatorRow.person_pk == pk))
     session.execute(delete(PersonDataRow).where(PersonDataRow.person_pk == pk))
     session.execute(delete(PersonRow).where(PersonRow.pk == pk))
 
@@ -195,6 +215,12 @@ def _checked(data: PersonalData, hub_domain: str) -> PersonalData:
     if not name:
         raise InvalidInput("a person needs a name: --name")
     return PersonalData(name, contact, checked_jid(data.jid, hub_domain) if data.jid else "")
+
+
+def _require_nobodys(session: Session, jid: str) -> None:
+    """Whoever speaks from an account is one person."""
+    if jid and session.scalar(select(PersonDataRow.person_pk).where(PersonDataRow.jid == jid)) is not None:
+        raise Conflict(f"{jid} is another person's account: `hphub person list` says whose")
 
 
 def _free_id(session: Session) -> str:

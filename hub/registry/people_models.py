@@ -31,6 +31,14 @@ class PersonDataRow(Base):
     jid: Mapped[str] = mapped_column(String, index=True)
 
 
+class OperatorRow(Base):
+    """That a person administers the hub by XMPP, since when."""
+
+    __tablename__ = "operator"
+    person_pk: Mapped[int] = mapped_column(ForeignKey("person.pk"), primary_key=True)
+    since: Mapped[float] = mapped_column(Float)
+
+
 class OwnershipRow(Base):
     """That a heat pump is a person's from ``since`` until ``until`` (None: no end is known)."""
 

@@ -11,6 +11,9 @@ CONSENT_LASTS = 365 * 86_400.0
 """Seconds after its beginning that a grant on consent ends if nobody says otherwise: a year."""
 OWNER = "owner "
 """Stands before a person's id as the giver of a grant: he gave it himself."""
+OPERATOR = "operator "
+"""Stands before a person's id as the giver: he gave it as an operator, by XMPP. One at the command line goes
+by his account there."""
 
 
 def needs_consent(purpose: str) -> bool:
