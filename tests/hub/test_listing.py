@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from hub.addresses import Addresses
@@ -18,6 +19,7 @@ from hub.people_lists import MAX_WAITING, PeopleLists
 from hub.registry import Registry, add_heat_pump
 from hub.registry.operators import add_operator
 from hub.registry.people import PersonalData, add_ownership, add_person
+from hub.registry.people_models import PersonDataRow
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
 from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
@@ -232,11 +234,13 @@ async def owners(registry: Registry) -> Registry:
         await registry.run(add_heat_pump, pump, hub_domain=HUB, now=NOW)
     for jid, owns in (
         ("kim@home.example", {"hp0001": NOW, "hp0002": None, "hp0003": NOW + 9}), ("", {"hp0001": None}),
-        ("both@home.example", {"hp0001": None}), ("both@home.example", {"hp0002": None}),
+        ("both@home.example", {"hp0001": None}), ("other@home.example", {"hp0002": None}),
     ):  # fmt: skip
         person = await registry.run(add_person, PersonalData("X", "", jid), hub_domain=HUB, now=NOW)
         for pump_id, until in owns.items():
             await registry.run(add_ownership, person.id, pump_id, since=NOW - 1, until=until)
+    both = update(PersonDataRow).where(PersonDataRow.jid == "other@home.example")
+    await registry.run(lambda session: session.execute(both.values(jid="both@home.example")))
     return registry
 
 
