@@ -15,10 +15,11 @@ from xml.etree.ElementTree import Element
 
 from hub.addresses import Addresses
 from hub.audit import AUDIT_SCHEMA, AuditFilter, AuditLog, AuditReader, StoredEntry
+from hub.listing import ITEMS_NS
 from hub.operations.commands.desk import Desk
 from hub.operations.commands.forms import FORMS_NS
 from hub.operations.commands.office import Office
-from hub.operations.commands.wire import COMMANDS_NS, ITEMS_NS
+from hub.operations.commands.wire import COMMANDS_NS
 from hub.registry import REGISTRY_SCHEMA, Registry, add_heat_pump, add_provider
 from hub.registry.operators import add_operator
 from hub.registry.people import PersonalData, add_ownership, add_person

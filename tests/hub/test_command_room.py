@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.listing import INFO_NS, ITEMS_NS
 from hub.operations.commands.command import Command, Done
 from hub.operations.commands.forms import FORMS_NS, Field, Form, Values
 from hub.operations.commands.office import Office
 from hub.operations.commands.roles import Role
 from hub.operations.commands.room import MAX_SESSIONS, MAX_SESSIONS_OF_ONE, SESSION_LASTS, Room, Work
-from hub.operations.commands.wire import COMMANDS_NS, INFO_NS, ITEMS_NS
+from hub.operations.commands.wire import COMMANDS_NS
 from hub.registry.operators import Caller
 from hub.stanzas import Stanza
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from hub.listing import INFO_NS, ITEMS_NS
 from hub.operations.commands.forms import FORMS_NS
 from hub.stanzas import Condition, Stanza, error, escape, stanza
 
 COMMANDS_NS = "http://jabber.org/protocol/commands"
-INFO_NS = "http://jabber.org/protocol/disco#info"
-ITEMS_NS = "http://jabber.org/protocol/disco#items"
 _COMMAND = f"{{{COMMANDS_NS}}}command"
 _INFO, _ITEMS = f"{{{INFO_NS}}}query", f"{{{ITEMS_NS}}}query"
 _X = f"{{{FORMS_NS}}}x"
