@@ -1,8 +1,8 @@
 """What the hub and its addresses are, and what they list (XEP-0030), page by page (XEP-0059).
 
 At the hub's own address everybody is told what he may know of and nothing else: a provider the heat pumps and
-groups that he holds a grant for, a person what is his. A list may be empty. At a heat pump's or a group's
-address whoever holds no grant is answered as if nobody had that name.
+groups that he holds a grant for, an owner what is his, an operator all. A list may be empty. At a heat pump's
+or a group's address whoever holds no grant is answered as if nobody had that name.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class RouterWithLists(Router):
                     return listed
         return super().route(incoming, now)
 
-    def list_owned(self, incoming: Stanza, owned: Collection[str]) -> str:
+    def list_for(self, incoming: Stanza, owned: Collection[str], operator: bool) -> str:
         """The answer to a person who asks the hub for what it lists, and owns these heat pumps now."""
-        known = sorted(one for one in owned if one in self.roster.heat_pumps)
+        known = self.roster.everything() if operator else sorted(self.roster.heat_pumps.keys() & set(owned))
         return self._listed(incoming, known, self._address).xml
 
     # --- what there is ------------------------------------------------------------------------------

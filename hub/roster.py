@@ -277,6 +277,14 @@ class Roster:
         """
         return self._remembered(provider, "", now) if provider else ()
 
+    def everything(self) -> tuple[str, ...]:
+        """Ids of all heat pumps, and of groups that have one or that a grant is on, in order. Remembered."""
+        reach = self._reaches.get(("", ""))
+        if reach is None:
+            found = {*self.heat_pumps, *self._members, *self._providers_of_group}
+            reach = self._reaches["", ""] = _Reach(tuple(sorted(found)), math.inf)
+        return reach.ids
+
     def _remembered(self, provider: str, group: str, now: float) -> tuple[str, ...]:
         """Of the members of a group, or (empty) of all that the provider's grants are on."""
         reach = self._reaches.get((provider, group))

@@ -22,8 +22,8 @@ from hub.gate import Gate, Verdict
 from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
-from hub.owners_lists import OwnersLists
 from hub.pacing import Pacer
+from hub.people_lists import PeopleLists
 from hub.presence import PresenceBoard
 from hub.presence_effects import Effect, Emit, Keep, KeepAsk, KeepSession
 from hub.presence_sharing import SharedPresence
@@ -70,7 +70,7 @@ class RouterProcess:
         self._spreading = Spreading(self._gate.member, self._counts.dropped)
         self._to_spread = asyncio.Event()
         self._traffic.on_group = self._begin_spreading
-        self._lists = OwnersLists(registry, self._router.list_owned, self._send)
+        self._lists = PeopleLists(registry, self._router.list_for, self._send)
         self._traffic.on_lookup = self._lists.put
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)

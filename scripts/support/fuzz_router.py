@@ -168,7 +168,7 @@ class HubRouter:
         asks = (stanza.kind, stanza.type, stanza.to) == ("iq", "get", HUB) and routed.lookup is stanza
         if not asks or routed.xml or stanza.sender.partition("/")[0] in PROVIDERS.values():
             raise Broken("what the registry is asked for is something else", f"{stanza.sender} {stanza.to}")
-        sent = _sent(self._router.list_owned(stanza, frozenset({OWNED, "hp9999"})))
+        sent = _sent(self._router.list_for(stanza, frozenset({OWNED, "hp9999"}), False))
         if sent.type == "result" and _told(sent) - {f"{OWNED}@{HUB}/IEC"}:
             raise Broken("a person is told of what is not his", str(_told(sent)))
 

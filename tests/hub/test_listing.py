@@ -15,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 from hub.addresses import Addresses
 from hub.listing import INFO_NS, ITEMS_NS, MAX_PAGE, RSM_NS
 from hub.ops_way import RouterWithOperations
-from hub.owners_lists import MAX_WAITING, OwnersLists
+from hub.people_lists import MAX_WAITING, PeopleLists
 from hub.registry import Registry, add_heat_pump
+from hub.registry.operators import add_operator
 from hub.registry.people import PersonalData, add_ownership, add_person
 from hub.registry.people_models import PersonDataRow
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
@@ -247,7 +248,7 @@ async def told(registry: Registry, router: RouterWithOperations, asked: Stanza) 
     routed = router.route(asked, NOW)
     assert (routed.outcome, routed.xml, routed.lookup) == (Outcome.LOOKED_UP, "", asked)
     said: list[str] = []
-    await OwnersLists(registry, router.list_owned, said.append).answer(asked, NOW)
+    await PeopleLists(registry, router.list_for, said.append).answer(asked, NOW)
     (xml,) = said
     return xml
 
@@ -260,6 +261,17 @@ async def test_a_person_is_listed_what_is_his_now(owners: Registry, router: Rout
     for after in ("hp0001", "nobody"):
         xml = await told(owners, router, query(ITEMS_NS, page(after=after), KIM))
         assert xml == refusal("iq", HUB, KIM, "cancel", "item-not-found")
+
+
+async def test_an_operator_is_listed_all(owners: Registry, router: RouterWithOperations) -> None:
+    person = await owners.run(add_person, PersonalData("Op", "", "op@home.example"), hub_domain=HUB, now=NOW)
+    sender = "op@home.example/desk"
+    assert listed(await told(owners, router, query(ITEMS_NS, sender=sender))) == []
+    await owners.run(add_operator, person.id, now=NOW)
+    every = [*(f"hp000{n}" for n in range(1, 6)), "north", "south"]
+    assert names(await told(owners, router, query(ITEMS_NS, sender=sender))) == every
+    router.roster.apply(Changes(2, removed_heat_pumps=("hp0005",)))
+    assert names(await told(owners, router, query(ITEMS_NS, page(after="hp0004"), sender))) == every[5:]
 
 
 @pytest.mark.parametrize("sender", [STRANGER, "both@home.example/x", "stranger.example", "home.example/x"])
@@ -281,7 +293,7 @@ async def test_questions_that_wait_are_bounded_and_a_lost_registry_is_said(
         if len(said) > MAX_WAITING:
             answered.set()
 
-    lists = OwnersLists(owners, router.list_owned, say)
+    lists = PeopleLists(owners, router.list_for, say)
     asked = query(ITEMS_NS, sender=KIM)
     assert [lists.put(asked) for _ in range(MAX_WAITING + 2)] == [True] * MAX_WAITING + [False] * 2
 

@@ -1,4 +1,4 @@
-"""What the hub lists for a person: the registry is asked what is his, for routers know no people."""
+"""What the hub lists for a person: the registry is asked who he is, for routers know no people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.registry import Registry
-from hub.registry.people import owned_by_account
+from hub.registry.operators import caller_of
 from hub.stanzas import Condition, Stanza, error
 
 log = structlog.get_logger()
@@ -20,13 +20,15 @@ MAX_WAITING = 200
 wait. Whoever asks, the work is the same."""
 
 
-class OwnersLists:
-    """Answers one question after the other. ``listed``: the answer by what somebody owns."""
+class PeopleLists:
+    """Answers one question after the other. ``listed``: the answer by what somebody owns, and
+    whether he is an operator.
+    """
 
     def __init__(
         self,
         registry: Registry,
-        listed: Callable[[Stanza, frozenset[str]], str],
+        listed: Callable[[Stanza, frozenset[str], bool], str],
         send: Callable[[str], None],
     ) -> None:
         self._registry = registry
@@ -48,11 +50,11 @@ class OwnersLists:
             await self.answer(await self._waiting.get(), time.time())
 
     async def answer(self, asked: Stanza, now: float) -> None:
-        """Answer one by what is the sender's at ``now``."""
+        """Answer one by who the sender is at ``now``."""
         try:
-            owned = await self._registry.read(owned_by_account, asked.sender.partition("/")[0], now=now)
+            caller = await self._registry.read(caller_of, asked.sender.partition("/")[0], now=now)
         except SQLAlchemyError as failed:
             log.error("registry cannot be used", reason=str(failed))
             self._send(error("iq", asked.id, asked.to, asked.sender, Condition.RESOURCE_CONSTRAINT))
             return
-        self._send(self._listed(asked, owned))
+        self._send(self._listed(asked, caller.owns, caller.operator))
