@@ -18,7 +18,7 @@ from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
 from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import Payload, Pdu
+from iec61850_model.mms.pdu import InformationReport, ObjectName, Payload, Pdu, Unconfirmed, VariableList
 from iec61850_model.mms.xer import MalformedPdu, decode_payload, encode_payload
 from support.fuzz_case import Broken, Step
 from support.fuzz_codec import comparable
@@ -403,8 +403,18 @@ def _check_for_operations(asked: Stanza, sent: Stanza, public: str, local: str) 
         raise Broken("a wrong address is shown", f"{(sent.sender, sent.to)} instead of {(public, target)}")
     if sent.type == "error":
         _check_bare_error(sent)
-    elif asked.kind != "iq" or is_request(_judged(asked, sent).pdu):
+        return
+    pdu = _judged(asked, sent).pdu
+    if is_request(pdu) or (asked.kind != "iq" and not _says_why(pdu)):
         raise Broken("operations is told what is no answer", f"{asked.kind} {asked.type}")
+
+
+def _says_why(pdu: Pdu) -> bool:
+    """It is a LastApplError, which goes before the answer to a refused command (8-2, 20.8)."""
+    match pdu:
+        case Unconfirmed(InformationReport(VariableList((ObjectName("LastApplError"),)))):
+            return True
+    return False
 
 
 def _judged(asked: Stanza, sent: Stanza) -> Payload:
