@@ -85,7 +85,8 @@ def revoke(id_: str, yes: bool) -> None:
     codes count no more, and its session on the XMPP server is closed. The heat pump stays with its grants. A
     box on another domain than ours is shut out at the hub only: its login is its own server's matter.
 
-    A new box comes in by `hphub heatpump enrol`, the same one by `hphub box allow`.
+    Another box takes its place by `hphub heatpump replace`; the same one comes in by `hphub heatpump enrol`,
+    or `hphub box allow`.
 
     \b
     Example:

@@ -99,9 +99,10 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
 @json_option
 @config_option
 def enrol_(id_: str, until: float, as_json: bool) -> None:
-    """Make a one-time code for the box of a heat pump that is there: a new box, or one that was shut out.
+    """Make a one-time code for the box of a heat pump that is there: it lost its key, or was shut out.
 
-    Codes made before are void. When the code is used, certificates given before are, too.
+    For another box in its place there is `hphub heatpump replace`. Codes made before are void. When the code
+    is used, certificates given before are, too.
 
     \b
     Example:
