@@ -22,11 +22,13 @@ from iec61850_model.xmpp import (
     Items,
     Many,
     NotConnected,
+    XmppError,
 )
 from service_provider.access import HeatPumpAccess
 from service_provider.addresses import heatpump_at
-from service_provider.errors import translated
+from service_provider.errors import of_hub, translated
 from service_provider.groups import Group, Groups
+from service_provider.listing import Listed, listed_at
 from service_provider.presence import Presence, PresenceBoard, PresenceChange
 from service_provider.transport import XmppGroupTransport, XmppTransport
 
@@ -59,9 +61,10 @@ class ServiceProvider(HeatPumpAccess):
     def __init__(  # noqa: PLR0913 - all but two by name, and each a fact of its own
         self,
         jid: str,
-        password: str,
+        password: str = "",
         *,
         hub: str,
+        identity_file: Path | str | None = None,
         host: str | None = None,
         port: int | None = None,
         ca_file: Path | str | None = None,
@@ -70,11 +73,17 @@ class ServiceProvider(HeatPumpAccess):
         """Nothing is sent yet.
 
         ``jid`` and ``password`` are the provider's account on any XMPP domain, ``hub`` the hub's domain.
-        ``host`` and ``port`` replace the DNS look-up; ``ca_file`` (PEM) names the only CAs to trust.
-        ``timeout``: seconds for one answer. Raises ValueError for a JID that is none.
+        Instead of a password ``identity_file`` (PEM) may hold a key and its certificate, as `hpclient enrol`
+        writes it: it is renewed in time, before a login. ``host`` and ``port`` replace the DNS look-up;
+        ``ca_file`` (PEM) names the only CAs to trust. ``timeout``: seconds for one answer. Raises ValueError
+        for a JID that is none.
         """
         ca_path = None if ca_file is None else Path(ca_file)
-        self._connection = Connection(ConnectionSettings(jid, password, host, port, ca_path))
+        identity = None if identity_file is None else Path(identity_file)
+        if not password and identity is None:
+            raise ValueError("give a password, or an identity file with key and certificate")
+        self._settings = ConnectionSettings(jid, password, host, port, ca_path, identity_file=identity)
+        self._connection = Connection(self._settings)
         many = Many(
             self._connection,
             lambda peer: heatpump_at(peer, hub) is not None or peer.partition("@")[2] == hub,
@@ -87,7 +96,8 @@ class ServiceProvider(HeatPumpAccess):
         )
         super().__init__(XmppTransport(self._channel, timeout), hub)
         self._board = PresenceBoard()
-        group_transport = XmppGroupTransport(self._channel, many, Items(self._connection), timeout)
+        self._items, self._timeout = Items(self._connection), timeout
+        group_transport = XmppGroupTransport(self._channel, many, self._items, timeout)
         self._groups = Groups(
             self._client, group_transport, hub, lambda one: self._board.of(one) is Presence.ONLINE
         )
@@ -100,6 +110,11 @@ class ServiceProvider(HeatPumpAccess):
 
     async def __aenter__(self) -> Self:
         """Connect; raises CannotConnect with the reason and what to do."""
+        if self._settings.identity_file is not None:
+            # What it takes of memory and time, an account with a password is spared.
+            from service_provider.renewal import renew_if_due  # noqa: PLC0415
+
+            await renew_if_due(self._settings, self._hub)
         try:
             await self._connection.start()
         except ConnectionFailed as failed:
@@ -135,6 +150,19 @@ class ServiceProvider(HeatPumpAccess):
             if self._board.states():
                 news.set()
         return self._board.states()
+
+    async def listed(self) -> list[Listed]:
+        """Every heat pump and group that you hold a grant for, by id, as the hub lists them.
+
+        Waits, as ``heat_pumps`` does, for the hub to tell who is online.
+        """
+        await self.heat_pumps()
+        try:
+            addresses = await self._items.of(self._hub, self._timeout)
+        except XmppError as error:
+            raise of_hub(error) from error
+        found = (listed_at(address, self._hub, self._board.of) for address in addresses)
+        return sorted(filter(None, found), key=lambda one: one.id)
 
     def presence_of(self, heatpump: str) -> Presence:
         """The last known link state of a heat pump; unknown until the hub tells it."""

@@ -18,11 +18,17 @@ from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.master_data import data_command, export_command, import_command, set_command
+from hub.cli.operators import operator_commands
 from hub.cli.owner import owner_commands
+from hub.cli.owner_answer import answer_commands
 from hub.cli.person import person_commands
 from hub.cli.person_data import erase_command, seen_command, wipe_command
 from hub.cli.person_data import export_command as export_person_command
 from hub.cli.provider import provider_commands
+from hub.cli.provider_ways import allow_command, revoke_command
+from hub.cli.provider_ways import enrol_command as enrol_provider_command
+from hub.cli.replacing import replace_command, restore_command, settings_command
+from hub.cli.request import request_commands
 from hub.cli.run import run_command
 from hub.cli.usage import usage_command
 
@@ -45,6 +51,7 @@ def main() -> None:
       hphub provider add agg --jid control@aggregator.example
       hphub grant add agg hp0001 --right read --until 30d
       hphub heatpump add hp0042 --enrol
+      hphub heatpump replace hp0042 --enrol --restore
       hphub heatpump list
       hphub history status
       hphub audit
@@ -60,9 +67,11 @@ for command in (
     provider_commands,
     manufacturer_commands,
     grant_commands,
+    request_commands,
     history_commands,
     person_commands,
     owner_commands,
+    operator_commands,
     consent_commands,
     reminder_commands,
     audit_commands,
@@ -73,8 +82,13 @@ for command in (
 for command in (narrow_command, extend_command, change_command, explain_command):
     grant_commands.add_command(command)
 history_commands.add_command(expire_command)
+owner_commands.add_command(answer_commands)
 
 for command in (set_command, data_command, import_command, export_command):
     heatpump_commands.add_command(command)
+for command in (replace_command, settings_command, restore_command):
+    heatpump_commands.add_command(command)
+for command in (enrol_provider_command, revoke_command, allow_command):
+    provider_commands.add_command(command)
 for command in (seen_command, export_person_command, erase_command, wipe_command):
     person_commands.add_command(command)

@@ -8,9 +8,10 @@ import click
 
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.datasets import dataset
+from service_provider.cli.enrolling import enrol
 from service_provider.cli.history import history
 from service_provider.cli.logs import log
-from service_provider.cli.looking import browse, ls, read
+from service_provider.cli.looking import browse, heatpumps, ls, read
 from service_provider.cli.reporting import report
 from service_provider.cli.scheduling import schedule
 from service_provider.cli.steering import operate, write
@@ -26,6 +27,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     \b
     A first session:
       hpclient ls                                    heat pumps you may use, and whether they are online
+      hpclient heatpumps                             all that you hold a grant for, groups too
       hpclient ls hp0001                             what is inside: logical devices
       hpclient ls hp0001 MET/MMXU1                   ... down to data objects and attributes
       hpclient browse hp0001 MET                     everything below MET, with values
@@ -49,6 +51,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       ca_file: /etc/heat-pump-hub/ca.crt             (only if the server has a CA of its own)
       host: xmpp.example.org                         (host and port only if DNS does not tell)
       port: 5222
+    `hpclient enrol CODE` writes it for you, with identity_file (key and certificate) instead of a password.
     The password is never given on the command line, where every user of the machine could read it.
 
     \b
@@ -61,5 +64,19 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, schedule, watch, report, dataset, log, history):
+for command in (
+    ls,
+    heatpumps,
+    browse,
+    read,
+    write,
+    operate,
+    schedule,
+    watch,
+    report,
+    dataset,
+    log,
+    history,
+    enrol,
+):
     main.add_command(command)

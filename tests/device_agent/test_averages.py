@@ -493,7 +493,7 @@ def test_whatever_the_clock_does_no_end_is_told_twice_in_a_row_and_each_is_of_fi
     for doing, number in doings:
         match doing:
             case "passes":
-                story.passes(number, step=7.0)
+                story.passes(number, step=17.0)
             case "set":
                 story.now += number
             case "sync":

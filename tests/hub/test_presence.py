@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, Effect, Emit, Keep, PresenceBoard
+from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, PresenceBoard
+from hub.presence_effects import Effect, Emit, Keep, KeepAsk
 from hub.roster import Changes, Grant, HeatPump, LinkState, Member, Provider, Right, Roster
 from hub.stanzas import Stanza
 
@@ -280,7 +281,7 @@ def test_strangers_leave_nothing_behind(board: PresenceBoard) -> None:
         for type_ in ("", "subscribe", "probe", "unavailable", "error"):
             presence(board, f"who{number}@stranger.example/x", HP1 if number % 2 else HUB, type_)
     assert board.sessions == {}
-    assert board.followers == {}
+    assert board.contacts.followers == {}
 
 
 # --- chat clients ----------------------------------------------------------------------------------
@@ -295,7 +296,10 @@ def test_unknown_and_foreign_heat_pumps_are_answered_alike(
     bare = sender.partition("/")[0]
     for id_ in ("hp0001", "hp9999", "agg"):
         effects = presence(board, sender, f"{id_}@{HUB}", type_)
-        assert said(effects) == [f"unsubscribed: {id_}@{HUB} -> {bare}"]
+        if bare == HEAT and type_ == "subscribe":  # a provider: he waits for somebody to grant it
+            assert effects == [KeepAsk("heat", id_, asks=True)]
+        else:
+            assert said(effects) == [f"unsubscribed: {id_}@{HUB} -> {bare}"]
 
 
 def test_a_chat_client_subscribes(board: PresenceBoard) -> None:
@@ -339,7 +343,7 @@ def test_with_the_grant_the_subscription_ends(board: PresenceBoard) -> None:
         f"unsubscribed: hp0001@{HUB} -> {AGG}",
     ]
     assert said(presence(board, BOX1, type_="unavailable")) == []
-    assert board.followers == {}
+    assert board.contacts.followers == {}
 
 
 @pytest.mark.parametrize("type_", ["", "unavailable", "subscribed", "unsubscribed"])
@@ -563,3 +567,32 @@ def test_a_box_for_which_its_server_answers_is_asked_once(online: PresenceBoard)
     assert online.doubt("nobody@boxes.example.org", NOW + 2) == []
     asked(online, effects, NOW + 2)
     assert kept(online.tick(NOW + 2 + ANSWER_WITHIN)) == {"hp0001": LinkState.OFFLINE}
+
+
+def test_a_box_in_place_of_another_is_asked_and_the_other_and_providers_see_their_part_go(
+    online: PresenceBoard,
+) -> None:
+    new = HeatPump("hp0001", "new@boxes.example.org")
+    asks = f"available: {HUB} -> new@boxes.example.org/IEC"
+    effects = change(online, heat_pumps=(new,))
+    assert said(effects) == sorted([asks, NO_HUB_FOR_BOX, *GONE[2:]])
+    assert Keep("hp0001", LinkState.OFFLINE, NOW) in effects
+    assert presence(online, BOX1) == [], "a stranger's"
+    came = [f"available: {HP1} -> {session}" for session in (DESK1, DESK2)]
+    assert said(presence(online, "new@boxes.example.org/IEC")) == came
+    assert said(change(online, heat_pumps=(new,))) == [asks], "it is the same one"
+
+
+def test_a_provider_whose_account_is_another_one_or_nobodys_is_told_nothing_more(
+    online: PresenceBoard,
+) -> None:
+    presence(online, f"{AGG}", f"hp0001@{HUB}", "subscribe")
+    effects = change(online, providers=(Provider("agg", "agg-1@shut-out.invalid"),))
+    followed = [f"unavailable: {HP1} -> {AGG}", f"unsubscribed: hp0001@{HUB} -> {AGG}"]
+    asks = f"available: {HUB} -> agg-1@shut-out.invalid"
+    assert said(effects) == sorted([*GONE, *NO_HUB_FOR_AGG, *followed, asks])
+    assert presence(online, DESK1) == [], "a stranger's"
+    assert said(presence(online, BOX1, type_="unavailable")) == []
+    assert said(change(online, providers=(Provider("agg", AGG),))) == [f"available: {HUB} -> {AGG}"]
+    presence(online, BOX1)
+    assert said(presence(online, DESK1)) == [f"available: {HP1} -> {DESK1}"]

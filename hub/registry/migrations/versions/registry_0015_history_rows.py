@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "registry_0015"
-down_revision = "registry_0011"
+down_revision = "registry_0013"
 
 
 def upgrade() -> None:
