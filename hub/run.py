@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
-from xml.etree.ElementTree import Element
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +27,7 @@ from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster, domain_of
 from hub.spreading import TURN, Spreading
+from hub.stanza_text import recalled
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
 
@@ -68,7 +68,7 @@ class RouterProcess:
         self._to_spread = asyncio.Event()
         self._traffic.on_group = self._begin_spreading
         address = (config.xmpp.host, config.xmpp.component_port)
-        self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
+        self._link = ComponentLink(config.domain, config.router_secret(), address, self._take, recalled)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
         self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
@@ -114,9 +114,8 @@ class RouterProcess:
 
     # --- stanzas ----------------------------------------------------------------------------------
 
-    def _take(self, element: Element) -> None:
+    def _take(self, stanza: Stanza) -> None:
         now = time.time()
-        stanza = Stanza.of(element)
         if self._blind(now):
             self._stop_all()
         if self._domains.is_answer(stanza):

@@ -172,6 +172,13 @@ def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Da
     raise MalformedPdu(f"{shown(name)} is not a kind of value", RejectReason.INVALID_ARGUMENT)
 
 
+def read_text(tag: Tag, text: str) -> DataValue:
+    """Read a value without parts from the text that alone is in its element; raises MalformedPdu."""
+    if tag == "mMSString":
+        return text
+    return boolean(text) if tag == "boolean" else _DECODERS[tag](text)
+
+
 def read_wrapped(holder: Element, reader: Reader, depth: int = 0) -> Data:
     """Read the value that alone stands in ``holder``, which is an element as ``Data``; raises MalformedPdu.
 
