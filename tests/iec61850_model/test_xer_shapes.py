@@ -68,7 +68,7 @@ REPORT = Payload(
 @pytest.fixture(autouse=True)
 def nothing_known() -> None:
     shapes._shapes.clear()
-    shapes._value.cache_clear()
+    shapes._known_value.cache_clear()
 
 
 def served(xml: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from iec61850_model.mms.pdu import (
@@ -32,7 +32,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.mms.xer.data import digits, encoded, read_text
+from iec61850_model.mms.xer.data import encoded, read_text
 from iec61850_model.mms.xer.names import MAX_NAME, written_identifier
 from iec61850_model.mms.xer.payload import ASSOCIATION_ID, MAX_INVOKE_ID, encode_payload
 from iec61850_model.mms.xer.reading import NS82, CodecError, integer
@@ -51,6 +51,7 @@ _CONTEXT = re.compile(
 )
 _EMPTY = re.compile(r"<([a-zA-Z-]+)></\1>")
 _Values: TypeAlias = Sequence[Any]
+_Read: TypeAlias = Callable[[str], object]
 _Key: TypeAlias = tuple[bool, tuple[str, ...]]
 
 
@@ -62,9 +63,9 @@ class Recalled(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """``kinds``: of the texts in order; ``build``: a PDU of their values; ``form``: the XML around them."""
+    """``reads``: the texts in order; ``build``: a PDU of what they give; ``form``: the XML around them."""
 
-    kinds: tuple[str, ...]
+    reads: tuple[_Read, ...]
     build: Callable[[_Values], Pdu]
     form: str
 
@@ -85,7 +86,7 @@ def recall(xml: str) -> Recalled | None:
     if shape is None:
         return None
     try:
-        values = [_value(kind, text) for kind, text in zip(shape.kinds, texts, strict=True)]
+        values = [read(text) for read, text in zip(shape.reads, texts, strict=True)]
     except CodecError:
         return None
     _shapes.move_to_end(key)
@@ -123,78 +124,89 @@ def _shape_of(key: _Key, texts: list[str], payload: Payload) -> _Shape | None:
     (_, theirs), (_, our) = key, ours
     if [_plain(part) for part in theirs] != [_plain(part) for part in our]:
         return None
-    kinds: list[str] = []
-    build = _builder(payload.pdu, kinds)
-    if build is None or len(kinds) != len(texts):
+    reads: list[_Read] = []
+    build = _builder(payload.pdu, reads)
+    if build is None or len(reads) != len(texts):
         return None
-    return _Shape(tuple(kinds), build, ">%s<".join(part.replace("%", "%%") for part in our))
+    return _Shape(tuple(reads), build, ">%s<".join(part.replace("%", "%%") for part in our))
 
 
 def _plain(part: str) -> str:
     return _EMPTY.sub(r"<\1/>", part.replace("'", '"'))
 
 
+# --- texts: CodecError if one is wrong, or not written as this codec would ---------------------------------
+
+
+def _value(tag: Tag, text: str) -> Data:
+    value = read_text(tag, text)
+    if encoded(tag, value) != text:
+        raise CodecError(f"{text!r} is not how a value of kind {tag} is written here")
+    return Data(tag, value)
+
+
+_known_value = lru_cache(maxsize=KNOWN_TEXTS)(_value)
+
+
 @lru_cache(maxsize=KNOWN_TEXTS)
-def _value(kind: str, text: str) -> object:
-    """What a text means; raises CodecError if it is wrong, or not written as this codec would."""
-    if kind == _NAME:
-        value: object = text
-        written = written_identifier(text)
-    elif kind == _INVOKE_ID:
-        value = number = integer(text, 0, MAX_INVOKE_ID)
-        written = digits(number, 0, MAX_INVOKE_ID)
-    else:
-        tag = cast("Tag", kind)
-        value = data = Data(tag, read_text(tag, text))
-        written = encoded(tag, data.value)
-    if written != text:
-        raise CodecError(f"{text!r} is written {written!r} here")
-    return value
+def _identifier(text: str) -> str:
+    if written_identifier(text) != text:
+        raise CodecError(f"{text!r} is not how a name is written here")
+    return text
 
 
-_NAME, _INVOKE_ID = "name", "invokeID"
+def _invoke_id(text: str) -> int:
+    number = integer(text, 0, MAX_INVOKE_ID)
+    if str(number) != text:
+        raise CodecError(f"{text!r} is not how a number is written here")
+    return number
+
+
+def _reading(tag: Tag) -> _Read:
+    """What is measured, and when, seldom comes again: keeping it would only push out what does."""
+    return partial(_value if tag in ("floating-point", "utc-time", "binary-time") else _known_value, tag)
 
 
 # --- PDUs from their texts: as the encoder writes them, in its order --------------------------------------
 
 
-def _builder(pdu: Pdu, kinds: list[str]) -> Callable[[_Values], Pdu] | None:
-    """What makes such a PDU of its texts, whose kinds it adds to ``kinds``; None if it is a rare one."""
+def _builder(pdu: Pdu, reads: list[_Read]) -> Callable[[_Values], Pdu] | None:
+    """Makes such a PDU of what ``reads``, to which it adds, have read; None if it is a rare one."""
     match pdu:
         case ConfirmedRequest(_, ReadRequest(VariableList(names), with_result)):
-            kinds.append(_INVOKE_ID)
-            asked = _names(names, kinds)
+            reads.append(_invoke_id)
+            asked = _names(names, reads)
             return lambda values: ConfirmedRequest(
                 values[0], ReadRequest(VariableList(asked(values)), with_result)
             )
         case ConfirmedRequest(_, WriteRequest(VariableList(names), data)):
-            kinds.append(_INVOKE_ID)
-            named, set_to = _names(names, kinds), _results(data, kinds)
+            reads.append(_invoke_id)
+            named, set_to = _names(names, reads), _results(data, reads)
             return lambda values: ConfirmedRequest(
                 values[0], WriteRequest(VariableList(named(values)), set_to(values))
             )
         case ConfirmedResponse(_, ReadResponse(results)):
-            kinds.append(_INVOKE_ID)
-            read = _results(results, kinds)
+            reads.append(_invoke_id)
+            read = _results(results, reads)
             return lambda values: ConfirmedResponse(values[0], ReadResponse(read(values)))
         case ConfirmedResponse(_, WriteResponse() as done):
-            kinds.append(_INVOKE_ID)
+            reads.append(_invoke_id)
             return lambda values: ConfirmedResponse(values[0], done)
         case Unconfirmed(InformationReport(VariableListName(ObjectName(_, None, False)), results)):
-            kinds.append(_NAME)
-            told = _results(results, kinds)
+            reads.append(_identifier)
+            told = _results(results, reads)
             return lambda values: Unconfirmed(
                 InformationReport(VariableListName(ObjectName(values[0])), told(values))
             )
     return None
 
 
-def _names(names: Sequence[ObjectName], kinds: list[str]) -> Callable[[_Values], tuple[ObjectName, ...]]:
+def _names(names: Sequence[ObjectName], reads: list[_Read]) -> Callable[[_Values], tuple[ObjectName, ...]]:
     """Names in a domain have two texts, all others one."""
     places = []
     for name in names:
-        places.append((name.domain is not None, len(kinds), name.aa_specific))
-        kinds += (_NAME, _NAME) if name.domain is not None else (_NAME,)
+        places.append((name.domain is not None, len(reads), name.aa_specific))
+        reads += [_identifier] * (2 if name.domain is not None else 1)
 
     def build(values: _Values) -> tuple[ObjectName, ...]:
         return tuple(
@@ -213,18 +225,18 @@ _Template: TypeAlias = "int | AccessResult | tuple[Tag, tuple[_Template, ...]]"
 """The number of a text, a value without one, or a structure or array of such."""
 
 
-def _results(results: Sequence[AccessResult], kinds: list[str]) -> Callable[[_Values], tuple[Any, ...]]:
-    templates = [_template(one, kinds) for one in results]
+def _results(results: Sequence[AccessResult], reads: list[_Read]) -> Callable[[_Values], tuple[Any, ...]]:
+    templates = [_template(one, reads) for one in results]
     return lambda values: tuple([_filled(one, values) for one in templates])
 
 
-def _template(result: AccessResult, kinds: list[str]) -> Any:
+def _template(result: AccessResult, reads: list[_Read]) -> Any:
     if not isinstance(result, Data) or result.value in ("", b""):
         return result  # an error is an element, and what is empty has no text
     if isinstance(result.value, tuple) and result.tag in ("structure", "array"):
-        return result.tag, tuple([_template(cast("Data", part), kinds) for part in result.value])
-    kinds.append(result.tag)
-    return len(kinds) - 1
+        return result.tag, tuple([_template(cast("Data", part), reads) for part in result.value])
+    reads.append(_reading(result.tag))
+    return len(reads) - 1
 
 
 def _filled(template: Any, values: _Values) -> Any:
