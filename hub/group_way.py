@@ -17,7 +17,7 @@ from hub.audit.entry import AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import judge
 from hub.names import variable
-from hub.payloads import Carried, payload_in, speaks_82
+from hub.payloads import payload_in, speaks_82
 from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Router, Way, refuse
 from hub.stanzas import Condition, Stanza, escape, stanza
 from iec61850_model.mms import xer
@@ -148,7 +148,7 @@ class RouterWithGroups(Router):
         )
 
 
-def _request_in(incoming: Stanza) -> Carried:
+def _request_in(incoming: Stanza) -> xer.Carried:
     """The request that a message to a group carries; raises MalformedPdu."""
     if not incoming.id:
         raise xer.MalformedPdu("a message with an id is wanted: its answers have the same")

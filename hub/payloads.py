@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hub.stanza_text import remember
 from hub.stanzas import Stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import carriers, is_request
-from iec61850_model.mms.pdu import Payload, Pdu
 
 _IN_NS82 = f"{{{xer.NS82}}}"
 
@@ -18,34 +15,18 @@ def speaks_82(incoming: Stanza) -> bool:
     return incoming.carried is not None or any(one.tag.startswith(_IN_NS82) for one in incoming.children)
 
 
-class Carried(NamedTuple):
-    """What a stanza carries, decoded strictly."""
-
-    payload: Payload
-    written: str = ""
-
-    @property
-    def pdu(self) -> Pdu:
-        return self.payload.pdu
-
-    @property
-    def xml(self) -> str:
-        """The payload written anew; raises UnencodableValue."""
-        return self.written or xer.encode_payload(self.payload)
-
-
-def payload_in(incoming: Stanza) -> Carried:
+def payload_in(incoming: Stanza) -> xer.Carried:
     """The one payload of a stanza; raises MalformedPdu."""
     if incoming.carried is not None:
-        return Carried(*incoming.carried)
+        return incoming.carried
     if len(incoming.children) != 1:
         raise xer.MalformedPdu(f"a stanza holds {len(incoming.children)} payloads where one is to stand")
     payload = xer.decode_payload(incoming.children[0], strict=True)
     remember(incoming, payload)
-    return Carried(payload)
+    return xer.Carried(payload)
 
 
-def request_in(incoming: Stanza) -> Carried:
+def request_in(incoming: Stanza) -> xer.Carried:
     """The request an iq carries; raises MalformedPdu."""
     if incoming.type not in ("get", "set") or not incoming.id:
         raise xer.MalformedPdu("an iq get or set with an id is wanted")

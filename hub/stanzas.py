@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from iec61850_model.mms.xer import Recalled
+from iec61850_model.mms.xer import Carried
 
 _ESCAPES = {
     ord("&"): "&amp;",
@@ -82,7 +82,7 @@ class Stanza(NamedTuple):
     to: str
     children: tuple[Element, ...] = ()
     text: str = ""
-    carried: Recalled | None = None
+    carried: Carried | None = None
 
     @classmethod
     def of(cls, element: Element, text: str = "") -> Stanza:

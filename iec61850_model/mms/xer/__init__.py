@@ -2,13 +2,13 @@
 
 from iec61850_model.mms.xer.payload import decode, decode_payload, encode, encode_payload, parse
 from iec61850_model.mms.xer.reading import NS82, CodecError, MalformedPdu, UnencodableValue
-from iec61850_model.mms.xer.shapes import Recalled, recall, remember
+from iec61850_model.mms.xer.shapes import Carried, recall, remember
 
 __all__ = [
     "NS82",
+    "Carried",
     "CodecError",
     "MalformedPdu",
-    "Recalled",
     "UnencodableValue",
     "decode",
     "decode_payload",

@@ -32,7 +32,7 @@ from iec61850_model.mms.pdu import (
     WriteRequest,
     WriteResponse,
 )
-from iec61850_model.mms.xer.data import encoded, read_text
+from iec61850_model.mms.xer.data import encoded, made, read_text
 from iec61850_model.mms.xer.names import MAX_NAME, written_identifier
 from iec61850_model.mms.xer.payload import ASSOCIATION_ID, MAX_INVOKE_ID, encode_payload
 from iec61850_model.mms.xer.reading import NS82, CodecError, integer
@@ -55,11 +55,21 @@ _Read: TypeAlias = Callable[[str], object]
 _Key: TypeAlias = tuple[bool, tuple[str, ...]]
 
 
-class Recalled(NamedTuple):
-    """A payload, and the XML that ``encode_payload`` makes of it."""
+class Carried(NamedTuple):
+    """A payload, and if it is known the XML that ``encode_payload`` makes of it."""
 
     payload: Payload
-    xml: str
+    written: str = ""
+
+    @property
+    def pdu(self) -> Pdu:
+        """The PDU in it."""
+        return self.payload.pdu
+
+    @property
+    def xml(self) -> str:
+        """The payload written anew; raises UnencodableValue."""
+        return self.written or encode_payload(self.payload)
 
 
 class _Shape(NamedTuple):
@@ -74,7 +84,7 @@ _shapes: OrderedDict[_Key, _Shape | None] = OrderedDict()
 """None: a shape that cannot be used, so that it is not looked at again and again."""
 
 
-def recall(xml: str) -> Recalled | None:
+def recall(xml: str) -> Carried | None:
     """The payload, if its shape is known and each text is as this codec writes it; None: it must be parsed.
 
     What is recalled is what ``decode_payload(strict=True)`` would read.
@@ -93,7 +103,7 @@ def recall(xml: str) -> Recalled | None:
     written = shape.form % tuple(texts)
     if association is not None:
         written = f'<associationContext xmlns="{NS82}" assoID="{association}">{written}'
-    return Recalled(Payload(shape.build(values), association), written)
+    return Carried(Payload(shape.build(values), association), written)
 
 
 def remember(xml: str, payload: Payload) -> None:
@@ -244,5 +254,5 @@ def _filled(template: Any, values: _Values) -> Any:
     if kind is int:
         return values[template]
     if kind is tuple:
-        return Data(template[0], tuple([_filled(part, values) for part in template[1]]))
+        return made(Data, (template[0], tuple([_filled(part, values) for part in template[1]])))
     return template
