@@ -146,8 +146,9 @@ class ComponentStream(asyncio.Protocol):
             self.heard = self._loop.time()
             self._hand_on(stanza)
             return end
-        ended = self._parse(piece, text)
-        self._between = ended and found >= 0 and not any(one in piece for one in _NO_ELEMENTS)
+        plain = found >= 0 and not any(one in piece for one in _NO_ELEMENTS)
+        ended = self._parse(piece, text if plain else "")
+        self._between = ended and plain
         return end
 
     def _parse(self, octets: bytes, text: str = "") -> bool:
