@@ -17,7 +17,7 @@ from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
 from hub.domains import DOUBTS, Domains
 from hub.garbage import long_lived
-from hub.gate import Gate, Verdict
+from hub.gate import PASS, Gate
 from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
@@ -122,7 +122,7 @@ class RouterProcess:
             self._reached(stanza, now)
             return
         verdict = self._gate.admit(stanza, now)
-        if verdict is not Verdict.PASS:
+        if verdict is not PASS:
             self._traffic.over_limit(verdict, stanza)
             return
         if stanza.kind == "presence" and not self._router.of_operations(stanza):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -173,6 +174,21 @@ def test_names_in_the_other_order_are_decoded_but_have_no_shape() -> None:
     assert recall(swapped) is None
     known_by(READ)
     assert recall(swapped) is None
+
+
+@pytest.mark.parametrize("text", ["plain", "0\b", "\b0", "\b", "a\bb"])
+def test_a_text_with_elements_in_it_has_no_shape(text: str) -> None:
+    payload = Payload(ConfirmedResponse(7, ReadResponse((Data("mMSString", text),))))
+    assert recall(known_by(payload)) is None
+
+
+def test_a_shape_is_learnt_from_the_next_if_not_from_one_with_not_a_number() -> None:
+    wrong = Payload(ConfirmedResponse(7, ReadResponse((Data("floating-point", math.nan),))))
+    known_by(wrong)
+    assert recall(known_by(VALUE)) == (VALUE, encode_payload(VALUE))
+    again = recall(served(encode_payload(wrong)))
+    assert again is not None
+    assert comparable(again.payload) == comparable(wrong)
 
 
 def test_an_association_is_part_of_the_shape() -> None:

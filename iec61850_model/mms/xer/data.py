@@ -173,9 +173,7 @@ def read_data(name: str, element: Element, reader: Reader, depth: int = 0) -> Da
 
 
 def read_text(tag: Tag, text: str) -> DataValue:
-    """Read a value without parts from the text that alone is in its element; raises MalformedPdu."""
-    if tag == "mMSString":
-        return text
+    """Read a value without parts, but no mMSString, from the text in its element; raises MalformedPdu."""
     return boolean(text) if tag == "boolean" else _DECODERS[tag](text)
 
 

@@ -35,7 +35,7 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.mms.xer.data import encoded, made, read_text
 from iec61850_model.mms.xer.names import MAX_NAME, written_identifier
 from iec61850_model.mms.xer.payload import ASSOCIATION_ID, MAX_INVOKE_ID, encode_payload
-from iec61850_model.mms.xer.reading import NS82, CodecError, integer
+from iec61850_model.mms.xer.reading import NS82, CodecError
 
 MAX_SHAPES = 512
 """Shapes kept, the longest unused dropped first: 5 MB at most. A provider uses some dozen."""
@@ -49,6 +49,8 @@ _TEXT = re.compile(rf">([ -%'-;=?-~]{{1,{MAX_NAME}}})<")
 _CONTEXT = re.compile(
     rf"""<associationContext xmlns=(['"]){re.escape(NS82)}\1 assoID=\1({ASSOCIATION_ID.pattern})\1>"""
 )
+_MIXED = "mMSString"
+"""The one kind of value in whose text elements may stand."""
 _EMPTY = re.compile(r"<([a-zA-Z-]+)></\1>")
 _Values: TypeAlias = Sequence[Any]
 _Read: TypeAlias = Callable[[str], object]
@@ -114,6 +116,9 @@ def remember(xml: str, payload: Payload) -> None:
     if key in _shapes:
         return
     _shapes[key] = _shape_of(key, texts, payload)
+    found = recall(xml)
+    if found is not None and found.payload != payload:  # as with not-a-number, which nothing equals
+        del _shapes[key]
     if len(_shapes) > MAX_SHAPES:
         _shapes.popitem(last=False)
 
@@ -133,6 +138,8 @@ def _shape_of(key: _Key, texts: list[str], payload: Payload) -> _Shape | None:
         return None
     (_, theirs), (_, our) = key, ours
     if [_plain(part) for part in theirs] != [_plain(part) for part in our]:
+        return None
+    if any(_MIXED in part for part in our):
         return None
     reads: list[_Read] = []
     build = _builder(payload.pdu, reads)
@@ -166,8 +173,8 @@ def _identifier(text: str) -> str:
 
 
 def _invoke_id(text: str) -> int:
-    number = integer(text, 0, MAX_INVOKE_ID)
-    if str(number) != text:
+    number = int(text) if text.isdigit() else -1
+    if str(number) != text or number > MAX_INVOKE_ID:
         raise CodecError(f"{text!r} is not how a number is written here")
     return number
 
