@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from iec61850_model.mms.pdu import (
@@ -38,11 +38,11 @@ from iec61850_model.mms.xer.payload import ASSOCIATION_ID, MAX_INVOKE_ID, encode
 from iec61850_model.mms.xer.reading import NS82, CodecError
 
 MAX_SHAPES = 512
-"""Shapes kept, the longest unused dropped first: 5 MB at most. A provider uses some dozen."""
+"""Shapes kept, the longest unused dropped first: 25 MB if all are of the longest. A provider uses some dozen."""
 MAX_LENGTH = 8_192
 """Characters of a payload with a shape: a report of 20 quantities has 5,500."""
 KNOWN_TEXTS = 4_096
-"""Texts kept with what they mean: qualities, times, names and small numbers come again and again."""
+"""Texts kept with what they mean: names, qualities and small numbers come again and again."""
 
 _TEXT = re.compile(rf">([ -%'-;=?-~]{{1,{MAX_NAME}}})<")
 """Printable ASCII without XML's own characters, between two tags: what needs no escaping."""
@@ -179,9 +179,13 @@ def _invoke_id(text: str) -> int:
     return number
 
 
+_NEVER_AGAIN: tuple[Tag, ...] = ("floating-point", "utc-time", "binary-time")
+"""What is measured, and when: to keep it would only push out what does come again."""
+
+
+@cache
 def _reading(tag: Tag) -> _Read:
-    """What is measured, and when, seldom comes again: keeping it would only push out what does."""
-    return partial(_value if tag in ("floating-point", "utc-time", "binary-time") else _known_value, tag)
+    return partial(_value if tag in _NEVER_AGAIN else _known_value, tag)
 
 
 # --- PDUs from their texts: as the encoder writes them, in its order --------------------------------------
