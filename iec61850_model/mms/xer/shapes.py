@@ -38,7 +38,7 @@ from iec61850_model.mms.xer.payload import ASSOCIATION_ID, MAX_INVOKE_ID, encode
 from iec61850_model.mms.xer.reading import NS82, CodecError
 
 MAX_SHAPES = 512
-"""Shapes kept, the longest unused dropped first: 25 MB if all are of the longest. A provider uses some dozen."""
+"""Shapes kept, the longest unused dropped first: 25 MB if all are of the longest."""
 MAX_LENGTH = 8_192
 """Characters of a payload with a shape: a report of 20 quantities has 5,500."""
 KNOWN_TEXTS = 4_096
