@@ -34,6 +34,7 @@ from hub.registry import (
     wait_until_taken,
 )
 from hub.roster import HeatPump, Provider, Right
+from hub.stanzas import Stanza
 from tests.hub.averaging_box import AveragingBox
 
 DOMAIN = "hub.example.org"
@@ -69,7 +70,7 @@ class PretendedLink:
 
     def say(self, xml: str) -> None:
         if self.up and not self.lose(xml):
-            self.take(fromstring(f'<s xmlns="jabber:component:accept">{xml}</s>')[0])
+            self.take(Stanza.of(fromstring(f'<s xmlns="jabber:component:accept">{xml}</s>')[0]))
 
     async def run(self) -> None:
         self.connect()
