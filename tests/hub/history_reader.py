@@ -105,7 +105,7 @@ class HistoryReader:
             return routed.xml
         self.stanzas.append(routed.xml)
         self._waiting[id_] = asyncio.get_running_loop().create_future()
-        self.link.take(element(routed.xml))
+        self.link.take(Stanza.of(element(routed.xml)))
         await asyncio.wait({self._work, self._waiting[id_]}, return_when=asyncio.FIRST_COMPLETED)
         if self._work.done():
             self._work.result()

@@ -309,7 +309,7 @@ async def test_who_does_not_come_through_the_router_finds_nothing(reader: Histor
         ("box0001@boxes.example/IEC", f"hp0001@history.{HUB}/IEC"),
     )
     for sender, to in asked:
-        reader.link.take(element(stanza("iq", "get", "x", sender, to, inner)))
+        reader.link.take(Stanza.of(element(stanza("iq", "get", "x", sender, to, inner))))
         assert reader.answered.pop() == error("iq", "x", to, sender, Condition.SERVICE_UNAVAILABLE)
     assert len(reader.serving) == 0
 
