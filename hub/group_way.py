@@ -17,7 +17,7 @@ from hub.audit.entry import AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import judge
 from hub.names import variable
-from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Router, Way, payload_in, refuse
+from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Router, Way, asker, payload_in, refuse
 from hub.stanzas import Condition, Stanza, escape, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
@@ -76,7 +76,7 @@ class RouterWithGroups(Router):
     def _to_group(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
         provider = self.roster.provider_of_jid(sender.bare)
         provider_id = provider.id if provider else ""
-        way = Way(incoming, now, provider_id, incoming.sender, to.local)
+        way = Way(incoming, now, provider_id, asker(incoming, provider), to.local)
         try:
             payload = _request_in(incoming)
         except xer.MalformedPdu as malformed:
