@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
 from hub.registry.grants import end_grants
-from hub.registry.lookup import get_heat_pump
+from hub.registry.lookup import get_heat_pump, require_unused_jid
 from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.naming import checked_jid, checked_text
 from hub.registry.people_models import OwnershipRow, PersonDataRow, PersonRow
@@ -61,8 +61,12 @@ class Person:
 
 
 def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: float) -> Person:
-    """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be."""
+    """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be, Conflict
+    for the JID of a box or provider: those stand in the audit, from which nobody is erased.
+    """
     checked = _checked(data, hub_domain)
+    if checked.jid:
+        require_unused_jid(session, checked.jid)
     next_revision(session)
     id_ = _free_id(session)
     row = PersonRow(id=id_, created=now)
