@@ -68,7 +68,7 @@ def require_unused_jid(session: Session, jid: str) -> None:
 
 
 def require_nobodys_jid(session: Session, jid: str) -> None:
-    """Raise Conflict if ``jid`` is a person's: a provider's stands in the audit, from which nobody is erased."""
+    """Raise Conflict if ``jid`` is a person's: a provider's stands in the audit, where nobody is erased."""
     whose = select(PersonRow.id).join(PersonDataRow, PersonDataRow.person_pk == PersonRow.pk)
     if id_ := session.scalar(whose.where(PersonDataRow.jid == jid).limit(1)):
         raise Conflict(
