@@ -23,8 +23,8 @@ EVERY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Calls ``once(now)``, seconds since 1970 UTC; if it fails the log says so of ``what``, and the next day it
-    is called again.
+    """Calls ``once(now)``, seconds since 1970 UTC. If it fails, the log says so of ``what``, and it is done
+    the next day.
     """
 
     what: str

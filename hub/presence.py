@@ -7,6 +7,7 @@ presence, and it is passed on to exactly the providers that hold a live grant.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -18,6 +19,11 @@ from hub.stanzas import Stanza, stanza
 ANSWER_WITHIN = 25.0
 """Seconds a box has to answer the hub's presence: its server knows of a cut wired link after 24 s, and all is
 to be known within 30 s."""
+HANDFUL = 200
+"""Pairs of provider and heat pump looked at, and stanzas made of that, before others get a turn: some
+milliseconds of work."""
+_MOMENT = 1e-6
+"""Seconds: what is in force just before an instant."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
 
@@ -89,6 +95,7 @@ class PresenceBoard:
     elsewhere: set[str] = field(default_factory=set)
     _asked: dict[str, float] = field(default_factory=dict)
     _bounds: list[tuple[float, str, str, str]] = field(default_factory=list)
+    _due: deque[tuple[float, str, str]] = field(default_factory=deque)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -137,7 +144,7 @@ class PresenceBoard:
         """Apply changes to the roster and tell everybody concerned."""
         gone = {*changes.removed_heat_pumps, *changes.removed_providers}
         before = {
-            pair: (self._live(pair, now), self.roster.heat_pumps.get(pair[1]))
+            pair: (any(self._live(pair, at) for at in self._since(now)), self.roster.heat_pumps.get(pair[1]))
             for pair in self.roster.pairs_of(changes)
         }
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
@@ -196,19 +203,45 @@ class PresenceBoard:
 
     def tick(self, now: float) -> list[Effect]:
         """Time went on: grants began or ended, boxes did not answer."""
-        effects: list[Effect] = []
-        while self._bounds and self._bounds[0][0] <= now:
-            bound, provider, heat_pump, group = heapq.heappop(self._bounds)
-            for one in self.roster.members(group) if group else (heat_pump,):
-                pair = (provider, one)
-                just_before = self._live(pair, bound - 1e-6)
-                there = self.roster.heat_pumps.get(one)
-                effects += self._compare(pair, just_before, self._live(pair, now), there)
+        effects = self.turn(now)
         silent = [id_ for id_, asked in self._asked.items() if now - asked >= ANSWER_WITHIN]
         for id_ in silent:
             del self._asked[id_]
             effects += self._set(id_, LinkState.OFFLINE, now, silent=True)
         return effects
+
+    def turn(self, now: float) -> list[Effect]:
+        """Tell of a handful of the grants that have begun or ended; while ``behind``, there are more.
+
+        Only telling takes its time: what a provider may do follows from the clock.
+        """
+        effects: list[Effect] = []
+        for _ in range(HANDFUL):
+            if not self._due:
+                if not self.behind(now):
+                    break
+                bound, provider, heat_pump, group = heapq.heappop(self._bounds)
+                members = self.roster.members(group) if group else (heat_pump,)
+                self._due.extend((bound, provider, one) for one in members)
+                continue
+            bound, provider, id_ = self._due.popleft()
+            pair = (provider, id_)
+            just_before = self._live(pair, bound - _MOMENT)
+            there = self.roster.heat_pumps.get(id_)
+            effects += self._compare(pair, just_before, self._live(pair, now), there)
+            if len(effects) >= HANDFUL:
+                break
+        return effects
+
+    def behind(self, now: float) -> bool:
+        """Grants have begun or ended of which nobody has been told yet."""
+        return bool(self._due or (self._bounds and self._bounds[0][0] <= now))
+
+    def _since(self, now: float) -> tuple[float, ...]:
+        """The times of which some may have been told what is in force: now, and before what is still due."""
+        if not self.behind(now):
+            return (now,)
+        return now, (self._due[0] if self._due else self._bounds[0])[0] - _MOMENT
 
     # --- domains ----------------------------------------------------------------------------------
 
@@ -310,7 +343,9 @@ class PresenceBoard:
         """Tell the boxes that a session of a provider is gone: its associations end."""
         return [
             self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
-            for id_ in self.roster.heat_pumps_of(provider, now)
+            for id_ in dict.fromkeys(
+                one for at in self._since(now) for one in self.roster.heat_pumps_of(provider, at)
+            )
             if self.states.get(id_) is not LinkState.OFFLINE
         ]
 

@@ -71,6 +71,7 @@ from hub.registry.routers import (
 from hub.registry.shut_out import account_of, let_in, shut_out
 from hub.registry.steering import SteeringRecord
 from hub.registry.steering_work import (
+    ExpiredGrant,
     OpenSteering,
     anything_expired,
     expire_steering,
@@ -91,6 +92,7 @@ __all__ = [
     "CertificateRecord",
     "CodeRecord",
     "Conflict",
+    "ExpiredGrant",
     "GrantRecord",
     "GroupRecord",
     "Heard",
