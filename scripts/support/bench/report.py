@@ -93,8 +93,10 @@ def _roster(result: dict[str, Any]) -> list[str]:
         f"  {result['heat_pumps']} heat pumps, {result['providers']} providers; {result['ending']} of"
         f" {result['grants']} grants end at one instant",
         f"  longest stall {expiry['longest_stall_ms']:.0f} ms, of a loop that only waits "
-        f"{expiry['floor_longest_stall_ms']:.0f} ms ({_met(expiry)}); written after "
-        f"{expiry['marked_after_s']:.1f} s, providers told after {expiry['told_after_s']:.1f} s",
+        f"{expiry['floor_longest_stall_ms']:.0f} ms ({_met(expiry)}); most of a processor in one "
+        f"{expiry['most_processor_ms']:.0f} ms",
+        f"  written after {expiry['marked_after_s']:.1f} s, providers told after "
+        f"{expiry['told_after_s']:.1f} s",
         f"  audit {audit['per_second']:.0f} rows /s, plain sqlite3 {audit['floor_per_second']:.0f} /s,"
         f" ratio {audit['ratio']:.2f}; {audit['rows_of_a_commit']} rows a commit",
     ]
