@@ -33,7 +33,7 @@ from device_agent.lost_hub import HubWatch
 from device_agent.measuring import Measuring
 from device_agent.metrics import METRICS_HOST, Snapshot, registry_of
 from device_agent.obeying import Obeying
-from device_agent.outputs import ledgers, make_processes
+from device_agent.outputs import backup_blocks, ledgers, make_processes
 from device_agent.points import bind
 from device_agent.schedule_file import ScheduleFile, boot_id
 from device_agent.sd_notify import ALIVE, READY, STOPPING, Notifier
@@ -127,7 +127,7 @@ class Agent:
         self._server.schedules.restore(moment)
         self._housekeeping.start(moment)
         self._der.start(moment)
-        self._averages.start(time.monotonic())
+        self._averages.start(time.monotonic(), self._backlog.told_until)
         self._averages.follow(time.monotonic)
         self._limits.restore(ledgers(self._switching.processes), monotonic(), moment.now)
         # A place that cannot be written is told now, not when a client is refused for it.
@@ -177,11 +177,12 @@ class Agent:
         config = self._config
         lost_hub = {Reference.parse(text): LostHub(one.lost_hub) for text, one in config.outputs.items()}
         limit = limit_process(self.tree, config.der, processes)
+        fail_safe, backup = config.lost_hub.fail_safe, backup_blocks(config.outputs)
         if limit is None or config.der is None:
-            return Switching(self.tree, processes, self._clock, lost_hub, config.lost_hub.fail_safe), None
+            return Switching(self.tree, processes, self._clock, lost_hub, fail_safe, backup), None
         lost_hub[SET_POINT] = LostHub(config.der.limit_when_hub_lost)
         processes = processes | {SET_POINT: limit}
-        switching = Switching(self.tree, processes, self._clock, lost_hub, config.lost_hub.fail_safe)
+        switching = Switching(self.tree, processes, self._clock, lost_hub, fail_safe, backup)
         most = limit.rest
         assert isinstance(most, float)
         return switching, Limiting(self.tree, most, switching, self._limits)
@@ -240,7 +241,8 @@ class Agent:
             self._housekeeping.refresh(
                 moment, self._link.online, failing, alarm=alarm, warning=self._obeying.warning
             )
-            await asyncio.sleep(HOUSEKEEPING)
+            # Not later than at the end of an interval: what has ended and is not kept yet can be lost.
+            await asyncio.sleep(min(HOUSEKEEPING, self._averages.until_end(self._clock.time())))
 
     def _make_renewal(self) -> Renewal | None:
         if self._config.identity_file is None:

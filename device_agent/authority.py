@@ -14,6 +14,10 @@ until the longest time of the output is over, or another command. When the hub i
 then it is the fail-safe, keeps its place in row 3, and ends with the fail-safe duration at the latest.
 Schedules go on without a hub. A command whose output failed is over too; a schedule is tried again.
 
+Above rows 2 to 4 stands one rule that is no holder's to change: without a hub no output has the value that
+blocks the house's backup heat (``blocks_backup``). It takes its rest at once then, as fail-safe, until the
+hub is back: whoever could lift the block is not there.
+
 Its rest is what the house has without us: the safe state of a relay, state 2 of SG Ready, the initial value
 of a set point (one without stays as it is). All rows act within the limits of the output
 (``device_agent.limits``): what must wait is refused to a command, and carried out later for any other row.
@@ -85,11 +89,19 @@ class Authority:
     """The table for one controlled object.
 
     ``rest``: its value when nobody holds it, None if it then stays as it is. ``fail_safe_s``: how long the
-    fail-safe lasts when the hub does not come back.
+    fail-safe lasts when the hub does not come back. ``blocks_backup``: its value that blocks the house's
+    backup heat too; None: none does.
     """
 
-    def __init__(self, rest: Value | None, lost_hub: LostHub, fail_safe_s: float) -> None:
+    def __init__(
+        self,
+        rest: Value | None,
+        lost_hub: LostHub,
+        fail_safe_s: float,
+        blocks_backup: Value | None = None,
+    ) -> None:
         self.rest = rest
+        self._blocks_backup = blocks_backup
         self._lost_hub = lost_hub
         self._fail_safe_s = fail_safe_s
         self._local = False
@@ -153,6 +165,16 @@ class Authority:
     def wanted(self, now: float) -> Wanted:
         """What the object is to have now, from whom, until when."""
         self._forget(now)
+        wanted = self._wanted_by_rows(now)
+        return Wanted(self.rest, Holder.FAIL_SAFE, at_once=True) if self.forbids(wanted.value) else wanted
+
+    def forbids(self, value: Value | None) -> bool:
+        """Whether the output must not have this value, not even for as long as a limit holds it there."""
+        return (
+            self._lost_since is not None and self._blocks_backup is not None and value == self._blocks_backup
+        )
+
+    def _wanted_by_rows(self, now: float) -> Wanted:
         if self._local:
             return Wanted(self.rest, Holder.LOCAL, at_once=True)
         if self._limit is not None:

@@ -21,7 +21,7 @@ from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.server import Moment
 from iec61850_model.tree import VALUE_PATHS, Change, NoSuchNode, Tree, Update
 from iec61850_model.types import Value
-from iec61850_model.values import Quality, Timestamp, Trigger
+from iec61850_model.values import NOT_CONNECTED, Quality, Timestamp, Trigger
 
 STANDS_SAMPLES = 3
 """Samples in a row that may be missing: so many times the rhythm of measuring a sample stands at most.."""
@@ -35,6 +35,9 @@ FIVE_MINUTES = 300.0
 """Seconds of the interval of a model that has counters to take, but no averages."""
 MIN_INTERVAL_MS = 1000
 """Shortest ClcIntvPer: ``refresh`` comes about once a second. The history has 300,000; tests take less."""
+MOST_UNTOLD = 12
+"""Intervals told as missing after a restart: an hour of those of the history. A box that dies owes one, one
+that hung before it died some more; what it was off for is a gap and stays one."""
 SAME_INSTANT = 0.05
 """Seconds below which two times are the same, for the two clocks are read one after the other."""
 
@@ -83,12 +86,19 @@ class Averages:
         self._cut_at = 0.0
         self._synchronized = False
         self._reported: float | None = None
+        self._owes = False
+        """Whether what ended since the restart before is still to be told."""
 
-    def start(self, at: float) -> None:
-        """Begin to sum up. What was before a restart is missing, and the first average says so."""
+    def start(self, at: float, told_until: float | None = None) -> None:
+        """Begin to sum up. What was before a restart is missing, and the first average says so.
+
+        ``told_until`` is the end of the last interval told before the restart, UTC seconds. Those that ended
+        since then are told as missing: their samples are gone with the process.
+        """
         self._means = [Mean(self._stands, at) for _ in self._pairs]
         self._slices.clear()
         self._cut_at = at
+        self._reported, self._owes = told_until, told_until is not None
 
     def follow(self, monotonic: Callable[[], float]) -> None:
         """Take every sample that comes into the model from now on, at the time ``monotonic`` says then."""
@@ -118,8 +128,13 @@ class Averages:
         self._cut(at, offset)
         self._synchronized = self._synchronized or moment.synchronized
         if self._synchronized:
+            self._tell_owed(offset, moment)
             while (ended := self._next_ended(moment.now, offset)) is not None:
                 self._report(*ended, moment)
+
+    def until_end(self, now: float) -> float:
+        """Seconds from ``now`` (UTC) to the end of the interval: who looks then, tells it at once."""
+        return self._interval_end(now) - now
 
     # --- slices -----------------------------------------------------------------------------------
 
@@ -155,7 +170,23 @@ class Averages:
 
     # --- reporting --------------------------------------------------------------------------------
 
+    def _tell_owed(self, offset: float, moment: Moment) -> None:
+        """Tell what ended between the last interval told before a restart and the first one after it."""
+        if not self._owes or self._reported is None:
+            return
+        self._owes = False
+        if self._slices:
+            first = (self._slices[0].start + self._slices[0].end) / 2 + offset
+        else:
+            first = self._cut_at + offset + SAME_INSTANT
+        for _ in range(MOST_UNTOLD):
+            end = self._interval_end(self._reported + SAME_INSTANT)
+            if end >= self._interval_end(first):
+                break
+            self._report(end, [], moment)
+
     def _report(self, end: float, slices: list[_Slice], moment: Moment) -> None:
+        """Without slices nothing is known of the interval."""
         if end == self._reported:  # the clock was set back by a little: that interval has been told
             return
         self._reported = end
@@ -167,7 +198,9 @@ class Averages:
                 total.add(one.sums[place])
             value, quality = total.mean(self.interval)
             updates.append(Update(pair.target, value, quality, time))
-        for pair, (count, quality) in zip(self._counters, slices[-1].counters, strict=True):
+        unknown = [(None, NOT_CONNECTED)] * len(self._counters)
+        counters = slices[-1].counters if slices else unknown
+        for pair, (count, quality) in zip(self._counters, counters, strict=True):
             updates.append(Update(pair.target, count, quality, time))
         self._tree.update_all(updates)
 

@@ -10,8 +10,9 @@ from device_agent.buffer import Buffers
 from device_agent.stored_buffer import StoredBuffer
 from iec61850_model.blocks import ReportConfig
 from iec61850_model.reference import Reference
+from iec61850_model.server.buffer import Entry
 from iec61850_model.tree import Leaf, Tree
-from iec61850_model.values import FunctionalConstraint
+from iec61850_model.values import FunctionalConstraint, Timestamp
 
 log = structlog.get_logger()
 
@@ -47,6 +48,14 @@ class Backlog:
             self.alarm = False
             log.info("the reports that waited are sent", percent=round(100 * self.waiting))
 
+    @property
+    def told_until(self) -> float | None:
+        """The latest time stamp in the newest entries, UTC seconds: the end of the last interval that was
+        told and is kept. None: none is."""
+        newest = (one.newest for one in self._watched)
+        stamps = (one.value.value for entry in newest if entry is not None for one in entry.members)
+        return max((stamp.unix for stamp in stamps if isinstance(stamp, Timestamp)), default=None)
+
 
 def is_reserved(block: ReportConfig) -> bool:
     """Whether the model reserves this block: its entries are for somebody who will come."""
@@ -65,6 +74,10 @@ class _Watched:
         place = Reference(block.ld, block.ln, (block.name,), FunctionalConstraint.BR)
         self._enabled, self._sent = (tree.find(place.child(name)) for name in ("RptEna", "EntryID"))
         self._buffer: StoredBuffer = buffers.of(name_of(block))
+
+    @property
+    def newest(self) -> Entry | None:
+        return self._buffer.last
 
     def waiting(self) -> float:
         assert isinstance(self._enabled, Leaf) and isinstance(self._sent, Leaf)

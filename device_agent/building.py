@@ -30,9 +30,11 @@ UA_EMITTERS = 330.0
 
 @dataclass(slots=True)
 class Balance:
-    """Joules since the house was made. Stored heat grows by pump + gains - losses - drawn."""
+    """Joules since the house was made. Stored heat grows by pump + backup + gains - losses - drawn."""
 
     pump: float = 0.0
+    backup: float = 0.0
+    """Electric, from the backup heater."""
     gains: float = 0.0
     losses: float = 0.0
     drawn: float = 0.0
@@ -82,9 +84,16 @@ class Building:
         return water * (self.top - self.air) * -math.expm1(-UA_EMITTERS / water) if water else 0.0
 
     def move(
-        self, sky: Conditions, cycle: Output, water: Water, room_setpoint: float, dt: float
+        self,
+        sky: Conditions,
+        cycle: Output,
+        backup_w: float,
+        water: Water,
+        room_setpoint: float,
+        dt: float,
     ) -> HeatMoved:
-        """Move heat for `dt` seconds: the cycle's into the buffer or the hot water, the rest by temperatures.
+        """Move heat for `dt` seconds: the cycle's into the buffer or the hot water, the backup heater's into
+        the buffer's top, the rest by temperatures.
 
         The heat pump charges from the buffer's bottom to its top; the heating circuit takes from the top and
         returns to the bottom. Water drawn from the hot-water tank is replaced by cold water.
@@ -106,7 +115,7 @@ class Building:
         drawn = water.drawn_l_s * WATER_J_PER_L_K * (self.dhw - COLD_WATER_CELSIUS)
 
         to_air = emitted + top_loss + bottom_loss + dhw_loss + gains - air_to_mass - air_to_out
-        self.top += (to_buffer - downwards - top_loss) * dt / C_LAYER
+        self.top += (to_buffer + backup_w - downwards - top_loss) * dt / C_LAYER
         self.bottom += (downwards - emitted - bottom_loss) * dt / C_LAYER
         self.dhw += ((cycle.sink_w - to_buffer) - drawn - dhw_loss) * dt / C_DHW
         self.air += to_air * dt / C_AIR
@@ -115,6 +124,7 @@ class Building:
         self.balance.pump += cycle.sink_w * dt
         self.balance.compressor += cycle.compressor_w * dt
         self.balance.source += cycle.source_w * dt
+        self.balance.backup += backup_w * dt
         self.balance.gains += gains * dt
         self.balance.losses += (air_to_out + mass_to_out) * dt
         self.balance.drawn += drawn * dt

@@ -29,24 +29,24 @@ class MeterValues:
 
 
 class GridConnection:
-    """The motor loads all phases alike, the electronics phase 1 only."""
+    """The motor and the backup heater load all phases alike, the electronics phase 1 only."""
 
     def __init__(self, seed: int) -> None:
         self._voltage = [SmoothNoise(f"{seed}/voltage/{phase}", 20, 3600) for phase in (1, 2, 3)]
         self._frequency = SmoothNoise("frequency", 10, 900)  # one grid: the same in every house
 
-    def at(self, time: float, motor_w: float, electronics_w: float) -> MeterValues:
+    def at(self, time: float, motor_w: float, electronics_w: float, heater_w: float) -> MeterValues:
         """What the meter shows at a UTC time (seconds) for the given loads."""
         motor_var = motor_w * math.tan(math.acos(MOTOR_POWER_FACTOR))
         electronics_var = electronics_w * math.tan(math.acos(ELECTRONICS_POWER_FACTOR))
         apparent = [
-            math.hypot(motor_w / 3 + w, motor_var / 3 + q)
+            math.hypot((motor_w + heater_w) / 3 + w, motor_var / 3 + q)
             for w, q in self._single_phase(electronics_w, electronics_var)
         ]
         open_circuit = [NOMINAL_V + VOLTAGE_SWING_V * noise.at(time) for noise in self._voltage]
         v1, v2, v3 = (v - VOLT_PER_AMPERE * s / v for v, s in zip(open_circuit, apparent, strict=True))
         s1, s2, s3 = apparent
-        power, reactive = motor_w + electronics_w, motor_var + electronics_var
+        power, reactive = motor_w + electronics_w + heater_w, motor_var + electronics_var
         total = math.hypot(power, reactive)
         return MeterValues(
             power=power,

@@ -1,7 +1,8 @@
 """A Danish detached house with a heat pump, as physics: no I/O, time passed in.
 
 `House.set` works its contacts and set points, `House.step` lets time pass, `House.readings` gives what its
-sensors and meters show. Parts: `weather`, `hot_water`, `heat_pump`, `building`, `electricity`.
+sensors and meters show. Parts: `weather`, `hot_water`, `heat_pump`, `backup_heater`, `building`,
+`electricity`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from .backup_heater import BackupHeater
 from .building import Building, Water
 from .electricity import GridConnection
 from .heat_pump import WATER_J_PER_L_K, Demand, HeatPump, HeatPumpParams, Source
@@ -63,6 +65,8 @@ class HouseParams:
     season: Season = Season.CALENDAR
     room_setpoint: float = 21.0
     dhw_setpoint: float = 50.0
+    evu_blocks_backup: bool = False
+    """Whether a block of the heat pump (EVU contact, SG Ready state 1) blocks the backup heater too."""
 
 
 @dataclass(slots=True)
@@ -94,6 +98,7 @@ class House:
         self.set("room_setpoint", params.room_setpoint)
         self.set("dhw_setpoint", params.dhw_setpoint)
         self.heat_pump = HeatPump(params.heat_pump, self._sky.ground)
+        self.backup_heater = BackupHeater()
         self.building = Building(
             outdoor=self._sky.temperature,
             air=params.room_setpoint - 0.2,
@@ -104,7 +109,7 @@ class House:
         self._circulation_wanted = True
         self._pump_speed = self._drawn_l_s = 0.0
         self._heating_w = self._drawn_w = 0.0
-        self._motor_w, self._electronics_w = 0.0, STANDBY_W
+        self._motor_w, self._electronics_w, self._backup_w = 0.0, STANDBY_W, 0.0
 
     def set(self, name: str, value: bool | float) -> None:
         """Work a contact (`evu_block`, `sg_ready_1`, `sg_ready_2`: True is closed) or a set point (°C).
@@ -146,7 +151,7 @@ class House:
         the heating circuit, `dhw` where hot water leaves the tank.
         """
         pump, building, meters = self.heat_pump, self.building, self._meters
-        grid = self._grid.at(self._time, self._motor_w, self._electronics_w)
+        grid = self._grid.at(self._time, self._motor_w, self._electronics_w, self._backup_w)
         brine = self._params.heat_pump.source is Source.BRINE
         return {
             "outdoor_temperature": self._sky.temperature,
@@ -180,6 +185,7 @@ class House:
             "current_3": grid.currents[2],
             "energy": meters.electric_j / J_PER_WH,
             "compressor": pump.running,
+            "backup_heater": self.backup_heater.on,
             "defrost": pump.defrost,
             "dhw_mode": pump.dhw_mode,
             "fault": pump.fault,
@@ -199,6 +205,8 @@ class House:
         self._damped_outdoor += (self._sky.temperature - self._damped_outdoor) * dt / OUTDOOR_DAMPING_S
         pump, building, meters = self.heat_pump, self.building, self._meters
         cycle = pump.step(self._demand(), dt)
+        blocked = self._params.evu_blocks_backup and self._blocked()
+        backup_w = self.backup_heater.step(building.air, building.top, blocked=blocked)
         self._circulate()
         self._drawn_l_s = self._use.flow(time, building.dhw)
         water_l_s = self._circulation_l_s()
@@ -206,6 +214,7 @@ class House:
         moved = building.move(
             self._sky,
             cycle,
+            backup_w,
             Water(pump.dhw_mode and not pump.defrost, water_l_s, self._drawn_l_s),
             self._setpoints["room_setpoint"],
             dt,
@@ -213,7 +222,8 @@ class House:
         self._heating_w, self._drawn_w = moved.heating, moved.drawn
         self._motor_w = cycle.compressor_w + (SOURCE_PUMP_W if pump.running else 0.0)
         self._electronics_w = STANDBY_W + CIRCULATION_MAX_W * self._pump_speed**3
-        meters.electric_j += (self._motor_w + self._electronics_w) * dt
+        self._backup_w = backup_w
+        meters.electric_j += (self._motor_w + self._electronics_w + backup_w) * dt
         meters.heating_j += moved.heating * dt
         meters.dhw_j += moved.drawn * dt
         meters.heating_l += water_l_s * dt

@@ -181,6 +181,6 @@ class Limiting:
     def _why(self, state: PowerState) -> str:
         if not state.block:
             return "the heat pump takes more"
-        waits = self._switching.waits_for(self._blocker.reference)
+        waits = self._switching.waits_for(self._blocker.reference, self._blocker.value)
         kind = waits.partition(",")[0]
         return f"{self._blocker.reference}: {kind}" if kind else "the heat pump does not heed the block"

@@ -71,7 +71,8 @@ class RelayOutput(_Section):
     """A relay behind an SPC, and its limits in seconds.
 
     ``max_on``: at most so long away from its safe state; ``min_on``: at least so long; ``min_off``: the pause
-    between two such times (None: as the data object says, longer for the EVU block).
+    between two such times (None: as the data object says, longer for the EVU block). ``backup_heat``: away
+    from its safe state it blocks the house's backup heat too.
     """
 
     relay: Source
@@ -82,9 +83,12 @@ class RelayOutput(_Section):
     starts_per_hour: Starts = DEFAULT_STARTS_PER_HOUR
     starts_per_day: Starts | None = None
     lost_hub: OnLostHub = "safe"
+    backup_heat: bool = False
 
     @model_validator(mode="after")
     def _possible(self) -> RelayOutput:
+        if self.backup_heat and self.lost_hub == "hold":
+            raise ValueError("lost_hub: hold would block the backup heat without a hub; it must be safe")
         if self.min_on > self.max_on:
             raise ValueError("min_on is longer than max_on")
         return self
@@ -94,7 +98,8 @@ class SgReadyOutput(_Section):
     """Two relays behind the SG Ready state 1..4 of an INC; the safe state is 2, normal running.
 
     ``max_on``: seconds in which the state may be another one; ``hold``: seconds each state is held;
-    ``block_pause``: seconds between two times in state 1.
+    ``block_pause``: seconds between two times in state 1. ``backup_heat``: state 1 blocks the house's backup
+    heat too.
     """
 
     sg_ready: tuple[Source, Source]
@@ -104,6 +109,7 @@ class SgReadyOutput(_Section):
     blocks_per_day: Starts = DEFAULT_BLOCKS_PER_DAY
     block_pause: Seconds = DEFAULT_BLOCK_PAUSE_S
     lost_hub: OnLostHub = "safe"
+    backup_heat: bool = False
 
 
 class SetPointOutput(_Section):

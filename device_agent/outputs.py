@@ -12,7 +12,15 @@ from device_agent.der import EVU_BLOCK
 from device_agent.drivers.base import Driver
 from device_agent.guarded_relay import GuardedRelay, write_output
 from device_agent.limited import LimitedProcess, Process, Switchable
-from device_agent.limits import SG_READY_NORMAL, Ledger, Limits, Refusal, relay_limits, sg_ready_limits
+from device_agent.limits import (
+    SG_READY_BLOCKED,
+    SG_READY_NORMAL,
+    Ledger,
+    Limits,
+    Refusal,
+    relay_limits,
+    sg_ready_limits,
+)
 from device_agent.limits_file import LimitsFile
 from device_agent.output_config import (
     EVU_BLOCK_DEFAULTS,
@@ -189,6 +197,18 @@ def make_processes(
             _check(source, drivers, text, taken)
         processes[reference] = _process(reference, output, drivers, file)
     return processes
+
+
+def backup_blocks(outputs: Mapping[str, Output]) -> dict[Reference, Value]:
+    """The value of each output that blocks the house's backup heat too."""
+    found: dict[Reference, Value] = {}
+    for text, output in outputs.items():
+        match output:
+            case RelayOutput(backup_heat=True):
+                found[Reference.parse(text)] = not output.safe
+            case SgReadyOutput(backup_heat=True):
+                found[Reference.parse(text)] = SG_READY_BLOCKED
+    return found
 
 
 def _sources(output: Output) -> tuple[Source, ...]:

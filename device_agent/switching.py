@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -33,6 +34,7 @@ class Switching:
     """The controllable data objects that are wired, each with its process and its table of authority.
 
     ``lost_hub``: what of a command is left when the hub is lost, for ``fail_safe`` seconds at most.
+    ``blocks_backup``: the value of an output that blocks the house's backup heat too, where there is one.
     """
 
     def __init__(
@@ -42,10 +44,16 @@ class Switching:
         clock: Clock,
         lost_hub: Mapping[Reference, LostHub],
         fail_safe: float,
+        blocks_backup: Mapping[Reference, Value] = MappingProxyType({}),
     ) -> None:
         self.processes = dict(processes)
         self.authorities = {
-            reference: Authority(process.rest, lost_hub.get(reference, LostHub.SAFE), fail_safe)
+            reference: Authority(
+                process.rest,
+                lost_hub.get(reference, LostHub.SAFE),
+                fail_safe,
+                blocks_backup.get(reference),
+            )
             for reference, process in processes.items()
         }
         self._tree = tree
@@ -152,10 +160,12 @@ class Switching:
         """The limit of power needs this value of an output, or (None) nothing of it."""
         self.authorities[reference].limit(value)
 
-    def waits_for(self, reference: Reference) -> str:
-        """The limit that keeps an output from what it is to have; empty if none does."""
+    def waits_for(self, reference: Reference, value: Value) -> str:
+        """What keeps an output from having this value: a limit, or who else holds it; empty: nothing."""
         process = self.processes[reference]
         wanted = self.authorities[reference].wanted(monotonic())
+        if wanted.value != value:
+            return wanted.holder.value
         refusal = self._refusal(process, wanted)
         return "" if refusal is None else refusal.text(monotonic())
 
@@ -179,21 +189,23 @@ class Switching:
     async def _follow(self, process: Process) -> None:
         """Bring an output to what it is to have; what a limit forbids is done when it is over."""
         now = monotonic()
-        wanted = self.authorities[process.reference].wanted(now)
-        refusal = self._refusal(process, wanted)
+        authority = self.authorities[process.reference]
+        wanted = authority.wanted(now)
+        at_once = wanted.at_once or authority.forbids(process.state())
+        refusal = None if at_once else self._refusal(process, wanted)
         self._holders.show(process.reference, wanted, refusal)
         if wanted.value is None or process.state() == wanted.value or refusal is not None:
             return
         if now < self._again.get(process.reference, now):
             return
-        if wanted.at_once:
+        if at_once:
             await process.release()
         else:
             await process.command(wanted.value)
         if process.state() != wanted.value:
             self._again[process.reference] = now + RETRY_S
             if process.fault():
-                self.authorities[process.reference].failed()
+                authority.failed()
 
     @staticmethod
     def _refusal(process: Process, wanted: Wanted) -> Refusal | None:

@@ -38,11 +38,14 @@ class SimulatedOptions(BaseModel):
     min_run: float = Field(default=300.0, ge=0, le=3600)
     min_pause: float = Field(default=300.0, ge=0, le=3600)
     """Shortest run and pause of the compressor, seconds of the house."""
+    evu_blocks_backup: bool = False
+    """Whether a block of the heat pump blocks its backup heater too."""
 
     def make_house(self, now: float) -> House:
         """The house these options describe, at UTC time `now`."""
         pump = HeatPumpParams(source=self.source, min_run_s=self.min_run, min_pause_s=self.min_pause)
-        return House(HouseParams(heat_pump=pump, season=self.season), self.seed, now)
+        params = HouseParams(pump, self.season, evu_blocks_backup=self.evu_blocks_backup)
+        return House(params, self.seed, now)
 
 
 class SimulatedDriver:

@@ -225,3 +225,65 @@ def test_a_set_point_goes_back_to_its_initial_value() -> None:
     assert held(authority, 1)[0] == 22.0
     authority.drive(None, "", None)
     assert held(authority, 900) == (20.5, Holder.NOBODY, None)
+
+
+# --- the house's backup heat ------------------------------------------------------------------------
+
+
+def evu_with_backup(lost_hub: LostHub = LostHub.SAFE) -> Authority:
+    """A contact that, closed, blocks the backup heater too."""
+    return Authority(OFF, lost_hub, FAIL_SAFE, blocks_backup=ON)
+
+
+RELEASED = Wanted(OFF, Holder.FAIL_SAFE, at_once=True)
+
+
+def test_without_a_hub_no_schedule_blocks_the_backup_heat() -> None:
+    authority = evu_with_backup()
+    authority.drive(ON, SCHEDULE, until=9000)
+    assert authority.wanted(99).value is ON
+    authority.hub_lost(100)
+    assert authority.wanted(100) == RELEASED
+    authority.drive(ON, SCHEDULE, until=20_000)
+    assert authority.wanted(10_000) == RELEASED, "also after the fail-safe duration"
+
+
+def test_without_a_hub_no_limit_of_power_blocks_the_backup_heat() -> None:
+    authority = evu_with_backup()
+    authority.limit(ON)
+    authority.hub_lost(100)
+    assert authority.wanted(100) == RELEASED
+
+
+@pytest.mark.parametrize("lost_hub", LostHub)
+def test_without_a_hub_no_command_blocks_the_backup_heat(lost_hub: LostHub) -> None:
+    authority = evu_with_backup(lost_hub)
+    authority.commanded(ON, until=7200)
+    authority.hub_lost(100)
+    assert authority.wanted(100).value is OFF
+
+
+def test_what_the_schedule_wants_is_wanted_again_when_the_hub_is_back() -> None:
+    authority = evu_with_backup()
+    authority.drive(ON, SCHEDULE, until=9000)
+    authority.hub_lost(100)
+    authority.hub_back()
+    assert held(authority, 200) == (ON, Holder.SCHEDULE, 9000)
+
+
+def test_the_backup_heat_is_no_reason_to_end_what_does_not_block_it() -> None:
+    """SG Ready state 3 of a schedule goes on without a hub; only state 1 blocks."""
+    authority = Authority(2, LostHub.SAFE, FAIL_SAFE, blocks_backup=1)
+    authority.drive(3, "SCH/SgrFSCH1", until=900)
+    authority.hub_lost(100)
+    assert held(authority, 100) == (3, Holder.SCHEDULE, 900)
+    authority.drive(1, "SCH/SgrFSCH1", until=1800)
+    assert authority.wanted(900) == Wanted(2, Holder.FAIL_SAFE, at_once=True)
+
+
+def test_the_local_switch_stays_above_it() -> None:
+    authority = evu_with_backup()
+    authority.drive(ON, SCHEDULE, until=9000)
+    authority.hub_lost(100)
+    authority.local(True)
+    assert authority.wanted(200).holder is Holder.LOCAL

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_agent.averages import HELD, SLICE, STANDS_AT_LEAST, Averages
+from device_agent.averages import HELD, MOST_UNTOLD, SLICE, STANDS_AT_LEAST, Averages
 from device_agent.config import ConfigError
 from device_agent.mean import DOUBTFUL, GOOD_SHARE, Mean, Sum
 from iec61850_model.reference import Reference
@@ -307,6 +307,77 @@ def test_intervals_the_box_slept_through_are_left_out(story: Story) -> None:
     assert story.shown() == (30.0, GOOD, NOON + 7800)
 
 
+# --- what a box that died has not told -----------------------------------------------------------
+
+
+def restarted(story: Story, told_until: float | None, after: float) -> list[float]:
+    """The box is started again so many seconds later; what it tells from then on, in minutes after noon."""
+    found = ends(story)
+    story.at, story.now = story.at + after, story.now + after
+    story.averages = Averages(story.tree, 1.0)
+    story.averages.start(story.at, told_until)
+    story.averages.follow(lambda: story.at)
+    story.passes(1)
+    return found
+
+
+def test_an_interval_that_ended_and_was_not_told_is_told_as_missing(story: Story) -> None:
+    story.measures(4711, name="MMTR1.DmdWh")
+    story.measuring(300, 20.0)
+    story.measuring(299, 30.0)
+    assert restarted(story, NOON + 300, after=3) == [10]
+    assert story.shown() == (20.0, NOT_CONNECTED, NOON + 600)
+    assert story.shown("MMTR1.DmdWh")[1] == NOT_CONNECTED
+    story.measuring(297, 40.0)
+    assert story.shown() == (40.0, GOOD, NOON + 900)
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (100, []),
+        (299, []),
+        (301, [10]),
+        (910, [10, 15, 20]),
+        (30 * 86_400 + 2, [5 + 5 * number for number in range(1, MOST_UNTOLD + 1)]),
+    ],
+)
+def test_what_is_owed_is_what_ended_since_and_an_hour_of_it_at_most(
+    story: Story, after: int, told: list[float]
+) -> None:
+    story.measuring(300, 20.0)
+    assert restarted(story, NOON + 300, after - 1) == told
+
+
+def test_a_box_that_never_told_any_owes_none(story: Story) -> None:
+    assert restarted(story, None, after=3600) == []
+
+
+def test_what_is_owed_waits_for_the_clock(story: Story) -> None:
+    story.measuring(300, 20.0)
+    story.synchronized = False
+    found = restarted(story, NOON + 300, after=400)
+    story.measuring(30, 20.0)
+    assert found == []
+    story.synchronized = True
+    story.measuring(200, 20.0)
+    assert found == [10, 15]
+
+
+def test_an_interval_told_before_the_restart_is_not_told_again(story: Story) -> None:
+    """It died 2 s after 12:05, and its clock is 4 s behind now."""
+    story.measuring(302, 20.0)
+    story.now -= 4
+    assert restarted(story, NOON + 300, after=0) == []
+    story.measuring(310, 20.0)
+    assert story.shown() == (20.0, GOOD, NOON + 600)
+
+
+def test_the_box_looks_at_the_end_of_each_interval(story: Story) -> None:
+    assert story.averages.until_end(NOON) == 300
+    assert story.averages.until_end(NOON + 299.75) == 0.25
+
+
 # --- counters -------------------------------------------------------------------------------------
 
 
@@ -422,7 +493,7 @@ def test_whatever_the_clock_does_no_end_is_told_twice_in_a_row_and_each_is_of_fi
     for doing, number in doings:
         match doing:
             case "passes":
-                story.passes(number, step=7.0)
+                story.passes(number, step=17.0)
             case "set":
                 story.now += number
             case "sync":

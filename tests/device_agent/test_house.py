@@ -101,7 +101,8 @@ def test_the_first_law_holds_over_days(season: Season, source: Source) -> None:
     grown = days.house.building.stored_j - before
     turned_over = balance.pump + balance.losses
     assert grown == pytest.approx(
-        balance.pump + balance.gains - balance.losses - balance.drawn, abs=1e-9 * turned_over
+        balance.pump + balance.backup + balance.gains - balance.losses - balance.drawn,
+        abs=1e-9 * turned_over,
     )
     assert balance.pump == pytest.approx(balance.compressor + balance.source, rel=1e-9)
     assert min(balance.pump, balance.gains, balance.losses, balance.drawn, balance.source) > 0
@@ -142,6 +143,27 @@ def test_the_cop_is_that_of_a_real_heat_pump_and_falls_in_the_cold() -> None:
     assert 2.0 < cop(Season.WINTER) < cop(Season.AUTUMN) < 5.0
 
 
+def test_a_house_whose_heat_pump_heats_never_needs_its_backup_heater() -> None:
+    assert not any(readings["backup_heater"] for readings in run().watch(3 * DAY_S, every=600))
+
+
+@pytest.mark.parametrize("evu_blocks_backup", [False, True])
+def test_a_block_without_end_leaves_the_backup_heat_unless_it_is_wired_to_that_too(
+    evu_blocks_backup: bool,
+) -> None:
+    house = run(HouseParams(season=Season.WINTER, evu_blocks_backup=evu_blocks_backup))
+    house.house.set("evu_block", True)
+    rooms, heated = [], False
+    for readings in house.watch(5 * DAY_S, every=600):
+        rooms.append(readings["room_temperature"])
+        heated |= readings["backup_heater"]
+        if readings["backup_heater"]:
+            assert readings["power"] > 6000
+    assert heated is not evu_blocks_backup
+    assert (min(rooms) > 16.5) is not evu_blocks_backup
+    assert evu_blocks_backup is (min(rooms) < 14)
+
+
 def test_a_winter_house_stays_warm_with_warm_water() -> None:
     rooms, tanks = [], []
     for readings in run().watch(3 * DAY_S, every=600):
@@ -178,7 +200,7 @@ def test_after_a_block_the_compressor_waits_for_its_pause_and_starts_again() -> 
 
 
 def test_a_long_block_lets_the_house_cool_until_the_buffer_has_nothing_left() -> None:
-    house = run()
+    house = run(HouseParams(season=Season.WINTER, evu_blocks_backup=True))
     house.house.set("evu_block", True)
     warm = house.wait(10)["room_temperature"]
     for _ in house.watch(2 * DAY_S, every=3600):
@@ -394,7 +416,8 @@ def test_whatever_the_inputs_everything_stays_physical(
         before = readings
     balance = house.house.building.balance
     assert house.house.building.stored_j - stored == pytest.approx(
-        balance.pump + balance.gains - balance.losses - balance.drawn, abs=1e-9 * stored
+        balance.pump + balance.backup + balance.gains - balance.losses - balance.drawn,
+        abs=1e-9 * stored,
     )
 
 

@@ -30,6 +30,7 @@ from iec61850_model.reference import Reference
 from iec61850_model.scl import read_scl
 from iec61850_model.server import Moment
 from iec61850_model.server.effects import Drive
+from iec61850_model.types import Value
 from iec61850_model.values import GOOD
 
 TREE = read_scl((Path(__file__).parents[2] / "config" / "heatpump-box.icd").read_bytes())
@@ -146,7 +147,11 @@ class SgReadyJudge(Judge):
 class World:
     """Pins and the box beside them."""
 
-    def __init__(self, folder: Path, monkeypatch: MonkeyPatch, lost_hub: LostHub) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: MonkeyPatch, lost_hub: LostHub, backup: dict[Reference, Value]
+    ) -> None:
+        self.backup = backup
+        self.hub_there = True
         self.utc = 1_800_000_000.0
         self.boots = 0
         self.clock = Monotonic()
@@ -173,7 +178,10 @@ class World:
         outputs = {name: adapter.validate_python(one) for name, one in OUTPUTS.items()}
         processes = make_processes(TREE, outputs, {"board": self.board}, file)
         lost_hub = dict.fromkeys(processes, self.lost_hub)
-        self.switching = Switching(TREE, processes, FakeClock(self), lost_hub, FAIL_SAFE)
+        self.switching = Switching(
+            TREE, processes, FakeClock(self), lost_hub, FAIL_SAFE, blocks_backup=self.backup
+        )
+        self.switching.hub(self.hub_there)
         file.restore(ledgers(processes), self.clock.now, self.utc)
         await self.switching.start()
         self.judge(forced=True)
@@ -189,7 +197,8 @@ class World:
         for reference, judge in self.judges.items():
             wanted = self.switching.authorities[reference].wanted(self.clock.now)
             due = judge.away_for(self.utc) >= MAX_ON
-            judge.moved(self.utc, self.pin(reference), forced or due or wanted.holder is Holder.LOCAL)
+            protects = wanted.holder is Holder.LOCAL or (not self.hub_there and reference in self.backup)
+            judge.moved(self.utc, self.pin(reference), forced or due or protects)
             assert judge.away_for(self.utc) < MAX_ON
 
     def compare(self) -> None:
@@ -199,6 +208,8 @@ class World:
             assert (int(value), quality) == (self.pin(reference), GOOD)  # type: ignore[call-overload]
             wanted = self.switching.authorities[reference].wanted(self.clock.now)
             assert wanted.value is not None
+            if not self.hub_there and reference in self.backup:
+                assert self.pin(reference) != self.backup[reference], "the house has no backup heat"
             if wanted.holder is Holder.LOCAL:
                 assert self.pin(reference) == process.rest
             says = TREE.read(reference.__class__(reference.ld, reference.ln, ("Hld1",)))[0]
@@ -298,6 +309,7 @@ async def play(world: World, events: list[Any]) -> None:
             case ("local", on):
                 world.switching.local(on)
             case ("hub", there):
+                world.hub_there = there
                 world.switching.hub(there)
             case ("wait", seconds):
                 await world.wait(seconds)
@@ -311,13 +323,17 @@ async def play(world: World, events: list[Any]) -> None:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(events=REPEATED, lost_hub=st.sampled_from(LostHub))
-def test_no_pin_breaks_its_limits_and_the_model_says_what_it_does(
-    events: list[Any], lost_hub: LostHub
+@given(
+    events=REPEATED,
+    lost_hub=st.sampled_from(LostHub),
+    backup=st.sampled_from([{}, {EVU: True}, {EVU: True, SG_READY: 1}]),
+)
+def test_no_pin_breaks_its_limits_nor_blocks_backup_heat_and_the_model_says_what_it_does(
+    events: list[Any], lost_hub: LostHub, backup: dict[Reference, Value]
 ) -> None:
     memory = Path("/dev/shm")
     with (
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
         MonkeyPatch.context() as monkeypatch,
     ):
-        asyncio.run(play(World(Path(folder), monkeypatch, lost_hub), events))
+        asyncio.run(play(World(Path(folder), monkeypatch, lost_hub, backup), events))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from box_model import box_tree
-from box_server import SP, Box, written
+from box_server import SP, Box, named, written
 
-from iec61850_model.mms.pdu import Data, DataAccessError
+from iec61850_model.mms.pdu import ConfirmedRequest, Data, DataAccessError, WriteRequest
 from iec61850_model.reference import Reference
 from iec61850_model.server import Drive, Effect, Moment, Reply, Send, Server
 from iec61850_model.server.schedules import EnablingError, InMemory, ScheduleState
@@ -59,8 +59,10 @@ class ScheduleBox(Box):
         }
         assert set(self.write(settings)) == {None}
 
-    def start_time(self, schedule: str, number: int, start: float | None, calendar: CalendarTime) -> None:
-        """Write one StrTm, with setTm and setCal."""
+    def start_time(
+        self, schedule: str, number: int, start: float | None, calendar: CalendarTime
+    ) -> list[Drive]:
+        """Write one StrTm, with setTm and setCal; what is driven at once, for a schedule may wait for it."""
         parts = (
             *(calendar.occ, calendar.occurrence, calendar.period, calendar.week_day, calendar.month),
             *(calendar.day, calendar.hour, calendar.minute),
@@ -69,7 +71,9 @@ class ScheduleBox(Box):
         cal = tuple(Data(tag, int(part)) for tag, part in zip(tags, parts, strict=True))
         at = f"SCH/{schedule}.StrTm{number}"
         values = {f"{at}.setTm[SP]": _time(start), f"{at}.setCal[SP]": Data("structure", cal)}
-        assert self.write(values) == (None, None)
+        effects = self.hear(ConfirmedRequest(7, WriteRequest(named(*values), tuple(values.values()))))
+        assert written(effects) == (None, None)
+        return drives(effects)
 
     def request(self, schedule: str, name: str, value: bool = True, peer: str = SP) -> list[Effect]:
         """Operate EnaReq or DsaReq of SCH/<schedule>."""

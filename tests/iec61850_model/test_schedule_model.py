@@ -139,8 +139,7 @@ class Scheduler(RuleBasedStateMachine):
         start = self.box.moment.now + seconds
         slot, wanted = next((slot, one) for slot, one in self.wanted.items() if one.waits)
         wanted.once = [start, *wanted.once[1:]]
-        effects = self.box.start_time(f"RmFSCH{slot}", 1, start, NEVER)
-        assert effects is None
+        self._take(self.box.start_time(f"RmFSCH{slot}", 1, start, NEVER))
         now = self.box.moment.now
         if wanted.run(now) is not None or wanted.comes(now):
             wanted.enabled, wanted.waits = True, False
