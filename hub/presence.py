@@ -6,13 +6,12 @@ presence, and it is passed on to exactly the providers that hold a live grant.
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
+from hub.bounds import Bounds
 from hub.roster import Changes, HeatPump, LinkState, Provider, Roster, domain_of
 from hub.stanzas import Stanza, stanza
 
@@ -22,8 +21,6 @@ to be known within 30 s."""
 HANDFUL = 200
 """Pairs of provider and heat pump looked at, and stanzas made of that, before others get a turn: some
 milliseconds of work."""
-_MOMENT = 1e-6
-"""Seconds: what is in force just before an instant."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
 
@@ -93,9 +90,8 @@ class PresenceBoard:
     sessions: dict[str, set[str]] = field(default_factory=dict)
     followers: dict[tuple[str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    bounds: Bounds = field(default_factory=Bounds)
     _asked: dict[str, float] = field(default_factory=dict)
-    _bounds: list[tuple[float, str, str, str]] = field(default_factory=list)
-    _due: deque[tuple[float, str, str]] = field(default_factory=deque)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -144,7 +140,10 @@ class PresenceBoard:
         """Apply changes to the roster and tell everybody concerned."""
         gone = {*changes.removed_heat_pumps, *changes.removed_providers}
         before = {
-            pair: (any(self._live(pair, at) for at in self._since(now)), self.roster.heat_pumps.get(pair[1]))
+            pair: (
+                any(self._live(pair, at) for at in self.bounds.since(now)),
+                self.roster.heat_pumps.get(pair[1]),
+            )
             for pair in self.roster.pairs_of(changes)
         }
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
@@ -160,7 +159,7 @@ class PresenceBoard:
             self.sessions.pop(id_, None)
         boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
         effects += [self._left(one) for one in (*boxes, *sessions)]
-        self._note_bounds(changes, now)
+        self.bounds.note(changes.grants, now)
         for heat_pump in changes.heat_pumps:
             effects += self._ask(heat_pump, now)
         effects += [self._hub_presence(one.jid) for one in changes.providers]
@@ -169,13 +168,7 @@ class PresenceBoard:
     def begin(self, changes: Changes, now: float) -> None:
         """The first roster, before the link is up: nobody can be asked or told yet, ``start`` does that."""
         self.roster.apply(changes)
-        self._note_bounds(changes, now)
-
-    def _note_bounds(self, changes: Changes, now: float) -> None:
-        for grant in changes.grants:
-            for bound in (grant.valid_from, grant.until):
-                if bound is not None and bound > now:
-                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump, grant.group))
+        self.bounds.note(changes.grants, now)
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
         """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
@@ -211,37 +204,21 @@ class PresenceBoard:
         return effects
 
     def turn(self, now: float) -> list[Effect]:
-        """Tell of a handful of the grants that have begun or ended; while ``behind``, there are more.
+        """Tell of a handful of the grants that began or ended; while ``bounds`` is behind, there are more.
 
         Only telling takes its time: what a provider may do follows from the clock.
         """
         effects: list[Effect] = []
         for _ in range(HANDFUL):
-            if not self._due:
-                if not self.behind(now):
-                    break
-                bound, provider, heat_pump, group = heapq.heappop(self._bounds)
-                members = self.roster.members(group) if group else (heat_pump,)
-                self._due.extend((bound, provider, one) for one in members)
-                continue
-            bound, provider, id_ = self._due.popleft()
-            pair = (provider, id_)
-            just_before = self._live(pair, bound - _MOMENT)
-            there = self.roster.heat_pumps.get(id_)
-            effects += self._compare(pair, just_before, self._live(pair, now), there)
+            due = self.bounds.next(now, self.roster.members)
+            if due is None:
+                break
+            pair = (due.provider, due.heat_pump)
+            there = self.roster.heat_pumps.get(due.heat_pump)
+            effects += self._compare(pair, self._live(pair, due.before), self._live(pair, now), there)
             if len(effects) >= HANDFUL:
                 break
         return effects
-
-    def behind(self, now: float) -> bool:
-        """Grants have begun or ended of which nobody has been told yet."""
-        return bool(self._due or (self._bounds and self._bounds[0][0] <= now))
-
-    def _since(self, now: float) -> tuple[float, ...]:
-        """The times of which some may have been told what is in force: now, and before what is still due."""
-        if not self.behind(now):
-            return (now,)
-        return now, (self._due[0] if self._due else self._bounds[0])[0] - _MOMENT
 
     # --- domains ----------------------------------------------------------------------------------
 
@@ -344,7 +321,7 @@ class PresenceBoard:
         return [
             self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
             for id_ in dict.fromkeys(
-                one for at in self._since(now) for one in self.roster.heat_pumps_of(provider, at)
+                one for at in self.bounds.since(now) for one in self.roster.heat_pumps_of(provider, at)
             )
             if self.states.get(id_) is not LinkState.OFFLINE
         ]

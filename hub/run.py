@@ -319,7 +319,7 @@ class RouterProcess:
         """
         while True:
             now = time.time()
-            behind = self._board.behind(now) and not self._blind(now)
+            behind = self._board.bounds.behind(now) and not self._blind(now)
             if behind and self._link.unsent < SPREAD_UNSENT:
                 self._perform(self._board.turn(now))
             await asyncio.sleep(TURN if behind else TICK)

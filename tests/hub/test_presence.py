@@ -438,14 +438,14 @@ def lines_of_many() -> list[str]:
 def turns(board: PresenceBoard, now: float) -> list[list[Effect]]:
     """All handfuls of what has become due by ``now``."""
     made = []
-    while board.behind(now):
+    while board.bounds.behind(now):
         made.append(board.turn(now))
     return made
 
 
 def test_many_grants_that_end_at_once_are_told_a_handful_at_a_time(board: PresenceBoard) -> None:
     many_ending(board, tuple(grant(10 + n, heat_pump=f"hp{n}", end=NOW + 60) for n in range(MANY)))
-    assert not board.behind(NOW + 59)
+    assert not board.bounds.behind(NOW + 59)
     handfuls = turns(board, NOW + 60)
     assert max(map(len, handfuls)) < HANDFUL + 8, "others wait for no more than one pair beyond a handful"
     assert said(effect for handful in handfuls for effect in handful) == lines_of_many()
