@@ -18,11 +18,15 @@ _MOMENT = 1e-6
 
 
 class Due(NamedTuple):
-    """A grant of this pair has begun or ended; ``before`` is the moment just before that."""
+    """A grant of a provider on this heat pump has begun or ended; ``before`` is the moment just before that.
+
+    ``group``: it is one on a group, each of whose members has had its turn, and ``on`` is the group.
+    """
 
     before: float
     provider: str
-    heat_pump: str
+    on: str
+    group: bool = False
 
 
 @dataclass(slots=True)
@@ -45,8 +49,11 @@ class Bounds:
         """The next pair that is due, the earliest first; of a grant on a group each of its ``members``."""
         while not self._due and self.behind(now):
             bound, provider, heat_pump, group = heapq.heappop(self._coming)
+            before = bound - _MOMENT
             pumps = members(group) if group else (heat_pump,)
-            self._due.extend(Due(bound - _MOMENT, provider, one) for one in pumps)
+            self._due.extend(Due(before, provider, one) for one in pumps)
+            if group:
+                self._due.append(Due(before, provider, group, group=True))
         return self._due.popleft() if self._due else None
 
     def behind(self, now: float) -> bool:

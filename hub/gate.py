@@ -9,6 +9,9 @@ from hub.limits import Outstanding, Share, Shares
 from hub.roster import Roster
 from hub.stanzas import Stanza
 
+SUBSCRIBING = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"})
+"""Presence that is about one contact: a chat client sends as many at its login as it has contacts, and the
+last of them does not stand for the others. It counts as a request."""
 MAX_DEFERRED = 10_000
 """Presence stanzas put off because their sender changes too often: the last one of each such sender."""
 
@@ -76,7 +79,8 @@ class Gate:
             shares, name = self._box, bare
         else:
             shares, name = self._stranger, bare.rpartition("@")[2]
-        if stanza.kind == "presence" and shares is not self._stranger:
+        changes = stanza.kind == "presence" and stanza.type not in SUBSCRIBING
+        if changes and shares is not self._stranger:
             return self._admit_presence(stanza, now)
         return Verdict.PASS if shares.take(name, now) else Verdict.RATE
 

@@ -8,17 +8,14 @@ left.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import NamedTuple
-from xml.etree.ElementTree import Element
-
 from hub.addresses import Jid
 from hub.audit.entry import AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import judge
+from hub.listing import RouterWithLists
 from hub.names import variable
-from hub.router import ANSWERS, UNREADABLE, Outcome, Routed, Router, Way, asker, payload_in, refuse
-from hub.stanzas import Condition, Stanza, escape, stanza
+from hub.router import UNREADABLE, Outcome, Routed, Way, asker, payload_in
+from hub.stanzas import Condition, Stanza, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import (
@@ -33,42 +30,21 @@ from iec61850_model.mms.pdu import (
 )
 from iec61850_model.values import FunctionalConstraint
 
-ITEMS_NS = "http://jabber.org/protocol/disco#items"
-RSM_NS = "http://jabber.org/protocol/rsm"
-MAX_PAGE = 500
-"""Members of a group told in one stanza: some 30 kB, half of what servers take."""
-
 FC = FunctionalConstraint
-_ITEMS = f"{{{ITEMS_NS}}}query"
-_SET, _MAX, _AFTER = (f"{{{RSM_NS}}}{name}" for name in ("set", "max", "after"))
 _IN_NS82 = f"{{{xer.NS82}}}"
 _FOR_ALL = frozenset({"Oper", "Cancel"})
 """What may be written of a control object for many: a selection is one client's with one device."""
 
 
-class _Page(NamedTuple):
-    """What part of a list is asked for (XEP-0059)."""
-
-    most: int = MAX_PAGE
-    after: str = ""
-
-
-class _BadPage(Exception):
-    """It is not asked for as XEP-0059 says, or not from the beginning on."""
-
-
-class RouterWithGroups(Router):
+class RouterWithGroups(RouterWithLists):
     """The router's rules, and those for groups before them."""
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
-        if "/" not in incoming.to and incoming.type not in ANSWERS:
+        if incoming.kind == "message" and "/" not in incoming.to and _speaks_82(incoming):
             sender, to = Jid.parse(incoming.sender), Jid.parse(incoming.to)
             if to.local and self.roster.heat_pump_of_box(sender.bare) is None:
-                if incoming.kind == "message" and _speaks_82(incoming):
-                    return self._to_group(incoming, sender, to, now)
-                if incoming.type == "get" and [one.tag for one in incoming.children] == [_ITEMS]:
-                    return self._items(incoming, sender, to, now)
+                return self._to_group(incoming, sender, to, now)
         return super().route(incoming, now)
 
     # --- requests -----------------------------------------------------------------------------------
@@ -125,29 +101,6 @@ class RouterWithGroups(Router):
         audit = way.entry(AuditKind.REQUEST, judged, judged.detail)
         return alone, way.forward(xml, judged.service, audit, alone)
 
-    # --- who is in it -------------------------------------------------------------------------------
-
-    def _items(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
-        """The members that the provider may address, page by page (XEP-0030, XEP-0059)."""
-        (query,) = incoming.children
-        try:
-            page = _page_in(query)
-        except _BadPage as bad:
-            return refuse(incoming, Condition.BAD_REQUEST, str(bad))
-        provider = self.roster.provider_of_jid(sender.bare)
-        members = self.roster.reached(provider.id if provider else "", to.local, now)
-        if not members or "node" in query.attrib:
-            return refuse(incoming, Condition.ITEM_NOT_FOUND, "no such group, or no grant for any in it")
-        start = bisect_right(members, page.after)
-        shown = members[start : start + page.most]
-        items = "".join(f'<item jid="{escape(self.addresses.heat_pump(one))}"/>' for one in shown)
-        ends = f'<first index="{start}">{shown[0]}</first><last>{shown[-1]}</last>' if shown else ""
-        count = f'<set xmlns="{RSM_NS}">{ends}<count>{len(members)}</count></set>'
-        inner = f'<query xmlns="{ITEMS_NS}">{items}{count}</query>'
-        return Routed(
-            Outcome.ANSWERED, stanza("iq", "result", incoming.id, incoming.to, incoming.sender, inner)
-        )
-
 
 def _speaks_82(incoming: Stanza) -> bool:
     return incoming.type in ("", "normal") and any(one.tag.startswith(_IN_NS82) for one in incoming.children)
@@ -189,19 +142,3 @@ def _written_for_many(name: ObjectName) -> bool:
 def _fc(name: ObjectName) -> FunctionalConstraint | None:
     parsed = variable(name.domain or "", name.item)
     return parsed[0].fc if parsed else None
-
-
-def _page_in(query: Element) -> _Page:
-    """Raises _BadPage."""
-    sets = list(query)
-    if not sets:
-        return _Page()
-    if len(sets) != 1 or sets[0].tag != _SET:
-        raise _BadPage("a list of members is asked for as XEP-0030 and XEP-0059 say")
-    parts = {one.tag: one.text or "" for one in sets[0]}
-    if not parts.keys() <= {_MAX, _AFTER}:
-        raise _BadPage("a list of members is read from its beginning on")
-    most = parts.get(_MAX, str(MAX_PAGE))
-    if not (most.isascii() and most.isdigit() and len(most) < 10):
-        raise _BadPage("max is a number")
-    return _Page(min(int(most), MAX_PAGE), parts.get(_AFTER, ""))

@@ -15,6 +15,7 @@ from hub.group_way import RouterWithGroups
 from hub.judge import Judgement
 from hub.roster import HeatPump
 from hub.router import ANSWERS, Outcome, Routed, Way, refuse, request_in, said_in
+from hub.sayings import LAST_ERROR
 from hub.stanzas import Condition, Stanza, error, stanza
 from hub.wording import STEERING, describe
 from iec61850_model.mms import xer
@@ -85,19 +86,25 @@ class RouterWithOperations(RouterWithGroups):
     # --- box to operations ------------------------------------------------------------------------
 
     def _to_operations(self, incoming: Stanza, resource: str, heat_pump: HeatPump, now: float) -> Routed:
-        """Only what answers a request: operations reads no reports, and believes none."""
+        """What answers a request, and why a command was refused (LastApplError); operations reads no reports,
+        and believes none.
+        """
         to = Jid.parse(incoming.to)
         if to.resource != OPERATIONS_RESOURCE or not to.local:
             return refuse(incoming, Condition.ITEM_NOT_FOUND, "an alias that nobody has")
-        if incoming.kind != "iq" or incoming.type not in ANSWERS or resource != HEAT_PUMP_RESOURCE:
+        answers = incoming.kind == "iq" and incoming.type in ANSWERS
+        explains = incoming.kind == "message" and incoming.type in ("", "normal")
+        if not (answers or explains) or resource != HEAT_PUMP_RESOURCE:
             return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "operations takes answers only")
         provider = "" if to.local == OPERATIONS else to.local
         way = self._way(incoming, provider, heat_pump.id, heat_pump.box, now)
         told = said_in(incoming)
+        if explains and told.saying.service != LAST_ERROR:
+            return refuse(incoming, Condition.SERVICE_UNAVAILABLE, "operations takes no reports")
         target = full(self.addresses.operations, provider)
         public = self.addresses.heat_pump(heat_pump.id)
         if told.condition is None:
-            xml = stanza("iq", "result", incoming.id, public, target, told.inner)
+            xml = stanza(incoming.kind, incoming.type, incoming.id, public, target, told.inner)
         else:
             xml = error("iq", incoming.id, public, target, told.condition)
         named = way._replace(provider=provider or OPERATIONS)

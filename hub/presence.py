@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
 from hub.bounds import Bounds
-from hub.roster import Changes, HeatPump, LinkState, Provider, Roster, domain_of
+from hub.contacts import Contacts
+from hub.presence_effects import Effect, Emit, Keep, KeepSession
+from hub.roster import Changes, HeatPump, LinkState, Roster, domain_of
 from hub.stanzas import Stanza, stanza
 
 ANSWER_WITHIN = 25.0
@@ -23,43 +24,6 @@ HANDFUL = 200
 milliseconds of work."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Send a stanza, or two for the same receiver. ``paced``: one of many, it can wait for its turn.
-
-    ``asks``: the heat pump whose box is asked by it; tell ``PresenceBoard.asked`` when it has left.
-    """
-
-    xml: str
-    paced: bool = False
-    asks: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Write a heat pump's link state to the registry, also one that was known: another router may have heard
-    something else meanwhile. ``silent``: nothing was heard, which is weaker.
-    """
-
-    heat_pump: str
-    state: LinkState
-    since: float
-    silent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class KeepSession:
-    """Write to the registry that a provider's session is there (told of presence by this router) or went."""
-
-    provider: str
-    session: str
-    there: bool
-    since: float
-
-
-Effect: TypeAlias = Emit | Keep | KeepSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +44,21 @@ class Learned:
 class PresenceBoard:
     """Link states of all heat pumps and sessions of all providers.
 
-    ``followers`` are chat clients that subscribed to one heat pump: (provider, heat pump) and the provider's
-    bare JID. ``elsewhere``: sessions that another router tells.
+    ``contacts``: chat clients that subscribed to one heat pump. ``elsewhere``: sessions that another router
+    tells.
     """
 
     addresses: Addresses
     roster: Roster
     states: dict[str, LinkState] = field(default_factory=dict)
     sessions: dict[str, set[str]] = field(default_factory=dict)
-    followers: dict[tuple[str, str], str] = field(default_factory=dict)
+    contacts: Contacts = field(init=False)
     elsewhere: set[str] = field(default_factory=set)
     bounds: Bounds = field(default_factory=Bounds)
     _asked: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.contacts = Contacts(self.addresses, self.roster, self.states)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -106,7 +73,7 @@ class PresenceBoard:
         for heat_pump in self.roster.heat_pumps.values():
             effects += self._ask(heat_pump, now, away=away)
         effects += [self._hub_presence(one.jid, away=away) for one in self.roster.providers.values()]
-        return effects
+        return [*effects, *self.contacts.start(now)]
 
     def stop(self, now: float) -> list[Effect]:
         """The hub's link is down: nothing is known any more."""
@@ -130,7 +97,7 @@ class PresenceBoard:
             return self._box(heat_pump, presence.type, now) if to_hub else []
         provider = self.roster.provider_of_jid(sender.bare)
         if to.local and presence.type != "error":
-            return self._about(provider, presence.type, sender, to.local, now)
+            return self.contacts.about(provider, presence.type, sender, to.local, now)
         if sender.resource.startswith(RESERVED):
             return []  # as which alias it comes and goes is for operations to say
         # What is passed on to a session comes from a heat pump's address, and bounces to there.
@@ -149,10 +116,14 @@ class PresenceBoard:
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
         left = [self.roster.heat_pumps[id_].box for id_ in gone if id_ in self.roster.heat_pumps]
         self.roster.apply(changes)
+        self.contacts.note(changes.asked)
         effects: list[Effect] = []
         for pair, (was, heat_pump) in before.items():
             still = self._live(pair, now) and gone.isdisjoint(pair)
-            effects += self._compare(pair, was, still, heat_pump)
+            effects += self._compare(pair, was, still, heat_pump, now)
+        for grant in changes.grants:
+            if grant.group and grant.live(now):
+                effects += self.contacts.granted((grant.provider, grant.group), now)
         for id_ in gone:  # an id may have been given anew: to another one, of whom nothing is known yet
             self.states.pop(id_, None)
             self._asked.pop(id_, None)
@@ -168,6 +139,7 @@ class PresenceBoard:
     def begin(self, changes: Changes, now: float) -> None:
         """The first roster, before the link is up: nobody can be asked or told yet, ``start`` does that."""
         self.roster.apply(changes)
+        self.contacts.note(changes.asked)
         self.bounds.note(changes.grants, now)
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
@@ -213,9 +185,13 @@ class PresenceBoard:
             due = self.bounds.next(now, self.roster.members)
             if due is None:
                 break
-            pair = (due.provider, due.heat_pump)
-            there = self.roster.heat_pumps.get(due.heat_pump)
-            effects += self._compare(pair, self._live(pair, due.before), self._live(pair, now), there)
+            pair = (due.provider, due.on)
+            if due.group:
+                effects += self.contacts.granted(pair, now)
+            else:
+                there = self.roster.heat_pumps.get(due.on)
+                was, live = self._live(pair, due.before), self._live(pair, now)
+                effects += self._compare(pair, was, live, there, now)
             if len(effects) >= HANDFUL:
                 break
         return effects
@@ -290,7 +266,7 @@ class PresenceBoard:
 
     def _forget_all(self) -> None:
         self.sessions.clear()
-        self.followers.clear()
+        self.contacts.followers.clear()
         self.elsewhere.clear()
         self._asked.clear()
 
@@ -304,7 +280,7 @@ class PresenceBoard:
             told = [
                 emit
                 for id_ in self.roster.heat_pumps_of(provider, now)
-                for emit in self._presence_of(id_, session)
+                for emit in self.contacts.presence_of(id_, session)
             ]
             return [KeepSession(provider, session, True, now), *told]
         if type_ in ("unavailable", "error"):
@@ -326,52 +302,12 @@ class PresenceBoard:
             if self.states.get(id_) is not LinkState.OFFLINE
         ]
 
-    def _about(
-        self, provider: Provider | None, type_: str, sender: Jid, id_: str, now: float
-    ) -> list[Effect]:
-        """A subscription or probe for a heat pump; unknown ids and foreign ones are answered alike.
-
-        A probe from a bare JID comes from a server for a subscription that was made before (RFC 6121, 4.3).
-        """
-        no = Emit(stanza("presence", "unsubscribed", "", self.addresses.heat_pump_bare(id_), sender.bare))
-        pair = (provider.id if provider else "", id_)
-        granted = self._live(pair, now)
-        match type_:
-            case "subscribe" | "probe" if not granted:
-                return [no]
-            case "subscribe":
-                self.followers[pair] = sender.bare
-                yes = stanza("presence", "subscribed", "", self.addresses.heat_pump_bare(id_), sender.bare)
-                return [Emit(yes), *self._presence_of(id_, sender.bare)]
-            case "probe":
-                if not sender.resource:
-                    self.followers[pair] = sender.bare
-                return list(self._presence_of(id_, str(sender)))
-            case "unsubscribe":
-                self.followers.pop(pair, None)
-                return [no]
-        return []
-
     def _tell(self, provider: str, id_: str) -> Iterable[Emit]:
-        told = [*self._told_here(provider), *self._following(provider, id_)]
-        return [emit for one in told for emit in self._presence_of(id_, one)]
+        told = [*self._told_here(provider), *self.contacts.following((provider, id_))]
+        return [emit for one in told for emit in self.contacts.presence_of(id_, one)]
 
     def _told_here(self, provider: str) -> list[str]:
         return [one for one in self.sessions.get(provider, ()) if one not in self.elsewhere]
-
-    def _following(self, provider: str, id_: str) -> tuple[str, ...]:
-        follower = self.followers.get((provider, id_))
-        return (follower,) if follower else ()
-
-    def _presence_of(self, id_: str, to: str) -> Iterable[Emit]:
-        match self.states.get(id_, LinkState.UNKNOWN):
-            case LinkState.ONLINE:
-                type_ = ""
-            case LinkState.OFFLINE:
-                type_ = "unavailable"
-            case _:
-                return []
-        return [Emit(stanza("presence", type_, "", self.addresses.heat_pump(id_), to), paced=True)]
 
     # --- grants -----------------------------------------------------------------------------------
 
@@ -379,11 +315,13 @@ class PresenceBoard:
         return bool(self.roster.grants(*pair, now))
 
     def _compare(
-        self, pair: tuple[str, str], was: bool, live: bool, heat_pump: HeatPump | None
+        self, pair: tuple[str, str], was: bool, live: bool, heat_pump: HeatPump | None, now: float
     ) -> list[Effect]:
         if was and not live and heat_pump is not None:
             return self._withdrawn(pair, heat_pump)
-        return list(self._tell(*pair)) if live and not was else []
+        if live and not was:
+            return [*self._tell(*pair), *self.contacts.granted(pair, now)]
+        return []
 
     def _withdrawn(self, pair: tuple[str, str], heat_pump: HeatPump) -> list[Effect]:
         """The provider sees the heat pump go, and the box sees the provider go: its associations end."""
@@ -393,12 +331,7 @@ class PresenceBoard:
         for session in self._told_here(provider):
             effects.append(Emit(stanza("presence", "unavailable", "", public, session)))
             effects.append(self._alias_gone(provider, session, heat_pump.box))
-        for follower in self._following(provider, id_):
-            effects.append(Emit(stanza("presence", "unavailable", "", public, follower)))
-            bare = self.addresses.heat_pump_bare(id_)
-            effects.append(Emit(stanza("presence", "unsubscribed", "", bare, follower)))
-        self.followers.pop(pair, None)
-        return effects
+        return [*effects, *self.contacts.withdrawn(pair)]
 
     def _alias_gone(self, provider: str, session: str, box: str) -> Emit:
         alias = self.addresses.alias(provider, Jid.parse(session).resource)

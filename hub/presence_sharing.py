@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hub.presence import Effect, Keep, KeepSession, Learned, PresenceBoard
+from hub.presence import Learned, PresenceBoard
+from hub.presence_effects import Effect, Keep, KeepSession
 from hub.registry import (
     Heard,
     HeardSession,
@@ -148,7 +149,8 @@ class SharedPresence:
         except BaseException:
             self._must_ask = must_ask
             raise
-        self._listening, self._others = True, others
+        self._listening = True
+        self._beside(others)
         self._revision, self._epoch = shared.revision, shared.epoch
         if must_ask or not others:
             log.info("everybody is asked for presence", other_routers=len(others))
@@ -194,13 +196,19 @@ class SharedPresence:
         """When a router is lost, the first of those left asks everybody."""
         listening = await self._registry.read(listening_routers, now)
         others = listening - {self._router}
-        lost, self._others = self._others - others, others
+        lost = self._others - others
+        self._beside(others)
         if lost and self._router == min(listening | {self._router}):
             log.warning("a router is lost: everybody is asked for presence", routers=sorted(lost))
             await self._registry.run(forget_presence, now)
             shared = await self._registry.read(presence_since, self._revision)
             self._revision, self._epoch = shared.revision, shared.epoch
             self._ask(now)
+
+    def _beside(self, others: frozenset[str]) -> None:
+        """These routers take part too; the first by name tells who waits for a grant, so he hears it once."""
+        self._others = others
+        self._board.contacts.leads = self._router == min(others | {self._router})
 
     def _ask(self, now: float, *, away: bool = False) -> None:
         self._states.clear()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 MAX_REACHES = 256
-"""Lists of who reaches whom in a group that are kept, the longest unused dropped first: of the largest groups
+"""Lists of who reaches whom that are kept, the longest unused dropped first: of the largest groups
 they are 40 MB."""
 _NO_SLOTS: Mapping[int, int] = MappingProxyType({})
 
@@ -80,6 +80,12 @@ class Grant:
         """In force at ``now``."""
         return self.valid_from <= now and (self.until is None or now < self.until)
 
+    def changes(self, now: float) -> float:
+        """When it begins or ends next after ``now``; infinity: never."""
+        if now < self.valid_from:
+            return self.valid_from
+        return self.until if self.until is not None and now < self.until else math.inf
+
 
 class SlotChange(NamedTuple):
     """The schedules of a heat pump that a grant may use: those whose instance is ``slot`` (0: none now)."""
@@ -94,7 +100,8 @@ class Changes:
     """What changed since an earlier revision. ``removed_*`` hold ids (grants: keys).
 
     Members end by themselves when their group or heat pump does, grants when theirs does: they are named too.
-    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended.
+    ``leaving`` are removed heat pumps whose boxes are still to be told that grants have ended. ``asked``: by
+    provider, the ids that providers subscribed to who were granted something now.
     """
 
     revision: int
@@ -108,12 +115,13 @@ class Changes:
     leaving: tuple[HeatPump, ...] = ()
     members: tuple[Member, ...] = ()
     removed_members: tuple[Member, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 class _Reach(NamedTuple):
-    """Whom a provider reaches in a group; so until a grant begins or ends, or anything changes."""
+    """Whom a provider reaches, in a group or at all; so until a grant begins or ends, or anything changes."""
 
-    heat_pumps: tuple[str, ...]
+    ids: tuple[str, ...]
     until: float
 
 
@@ -231,6 +239,15 @@ class Roster:
             found += self._group_grants.get((provider, group), ())
         return tuple([grant for grant in found if grant.live(now)])
 
+    def holds_group(self, provider: str, group: str, now: float) -> bool:
+        """A provider holds a live grant on a group itself."""
+        return any(grant.live(now) for grant in self._group_grants.get((provider, group), ()))
+
+    def holds_any(self, provider: str, id_: str) -> bool:
+        """A provider holds a grant for a heat pump or on a group, be it in force or to come."""
+        groups = (id_, *self._groups_of.get(id_, ()))
+        return (provider, id_) in self._grants or any((provider, one) in self._group_grants for one in groups)
+
     def providers_of(self, heat_pump: str, now: float) -> Iterable[str]:
         """Ids of the providers that hold a live grant for a heat pump."""
         known = set(self._of_heat_pump.get(heat_pump, ()))
@@ -252,13 +269,49 @@ class Roster:
         """
         if group not in self._members:
             return ()
+        return self._remembered(provider, group, now)
+
+    def seen(self, provider: str, now: float) -> tuple[str, ...]:
+        """Ids of the heat pumps that a provider holds a live grant for, and of the groups that he holds one
+        on, in order. Remembered too.
+        """
+        return self._remembered(provider, "", now) if provider else ()
+
+    def everything(self) -> tuple[str, ...]:
+        """Ids of all heat pumps, and of groups that have one or that a grant is on, in order. Remembered."""
+        reach = self._reaches.get(("", ""))
+        if reach is None:
+            found = {*self.heat_pumps, *self._members, *self._providers_of_group}
+            reach = self._reaches["", ""] = _Reach(tuple(sorted(found)), math.inf)
+        return reach.ids
+
+    def _remembered(self, provider: str, group: str, now: float) -> tuple[str, ...]:
+        """Of the members of a group, or (empty) of all that the provider's grants are on."""
         reach = self._reaches.get((provider, group))
         if reach is None or reach.until <= now:
-            reach = self._reaches[provider, group] = self._reach(provider, group, now)
+            reach = self._reach(provider, group, now) if group else self._all_seen(provider, now)
+            self._reaches[provider, group] = reach
             while len(self._reaches) > MAX_REACHES:
                 self._reaches.popitem(last=False)
         self._reaches.move_to_end((provider, group))
-        return reach.heat_pumps
+        return reach.ids
+
+    def _all_seen(self, provider: str, now: float) -> _Reach:
+        """Whoever is in a group comes with it, without being looked at: some have thousands."""
+        found: set[str] = set()
+        until = math.inf
+        for one in self._of_provider.get(provider, ()):
+            for grant in self._grants[provider, one]:
+                if grant.live(now):
+                    found.add(one)
+                until = min(until, grant.changes(now))
+        for group in self._groups_of_provider.get(provider, ()):
+            for grant in self._group_grants[provider, group]:
+                if grant.live(now):
+                    found.add(group)
+                    found |= self._members.get(group, set())
+                until = min(until, grant.changes(now))
+        return _Reach(tuple(sorted(found)), until)
 
     def _reach(self, provider: str, group: str, now: float) -> _Reach:
         """All grants that count for a member say until when the answer is the same."""
@@ -270,9 +323,7 @@ class Roster:
             if any(grant.live(now) for grant in held):
                 found.append(member)
             for grant in held:
-                for bound in (grant.valid_from, grant.until):
-                    if bound is not None and now < bound < until:
-                        until = bound
+                until = min(until, grant.changes(now))
         return _Reach(tuple(sorted(found)), until)
 
     def _add_grant(self, grant: Grant) -> None:

@@ -35,6 +35,8 @@ class Outcome(enum.StrEnum):
     DROPPED = "dropped"
     SPREAD = "spread"
     """A request to a group: it goes to one member after the other."""
+    LOOKED_UP = "looked up"
+    """It is answered when the registry has said what is the sender's."""
 
 
 class Routed(NamedTuple):
@@ -52,6 +54,7 @@ class Routed(NamedTuple):
     heat_pump: str = ""
     provider: str = ""
     group: GroupRequest | None = None
+    lookup: Stanza | None = None
 
     @property
     def instead(self) -> str:

@@ -23,13 +23,16 @@ from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
 from hub.pacing import Pacer
-from hub.presence import Effect, Emit, Keep, KeepSession, PresenceBoard
+from hub.people_lists import PeopleLists
+from hub.presence import PresenceBoard
+from hub.presence_effects import Effect, Emit, Keep, KeepAsk, KeepSession
 from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster, domain_of
 from hub.spreading import TURN, Spreading
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
+from hub.wishes import Wishes
 
 log = structlog.get_logger()
 
@@ -67,12 +70,15 @@ class RouterProcess:
         self._spreading = Spreading(self._gate.member, self._counts.dropped)
         self._to_spread = asyncio.Event()
         self._traffic.on_group = self._begin_spreading
+        self._lists = PeopleLists(registry, self._router.list_for, self._send)
+        self._traffic.on_lookup = self._lists.put
         address = (config.xmpp.host, config.xmpp.component_port)
         self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
         self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
         self._accounts = Accounts(registry, self._counts.used)
+        self._wishes = Wishes(registry)
         self._pacer = Pacer(config.presence.pace, self._send_paced)
         self._beat = 0.0
         self._version = 0
@@ -95,7 +101,7 @@ class RouterProcess:
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._link, self._pacer, self._shared, self._accounts)
+                parts = (self._link, self._pacer, self._shared, self._accounts, self._wishes, self._lists)
                 for work in (
                     *(part.run() for part in parts),
                     self._watch(),
@@ -202,6 +208,8 @@ class RouterProcess:
                         log.info("presence", heat_pump=heat_pump, state=state.value)
                 case KeepSession():
                     self._shared.keep(effect)
+                case KeepAsk():
+                    self._counts.dropped["asks"] += not self._wishes.put(effect)
 
     def _reached(self, answer: Stanza, now: float) -> None:
         """A domain has answered, or the XMPP server for it."""

@@ -31,6 +31,7 @@ from iec61850_model.values import AddCause, FunctionalConstraint
 LAST_APPL_ERROR = ObjectName("LastApplError")
 NOT_SELECTED = "empty: if this was a select, it was refused"
 REPORT = "Report"
+LAST_ERROR = "LastApplError"
 _READING = Need(Right.READ)
 _COMMANDING = Need(Right.CONTROL)
 
@@ -95,8 +96,8 @@ def _error(error: AccessResult | None) -> Saying:
     target = _reference(control) if isinstance(control, str) else None
     return Saying(
         _command_need(target),
-        f"LastApplError: {_add_cause(error)}",
-        "LastApplError",
+        f"{LAST_ERROR}: {_add_cause(error)}",
+        LAST_ERROR,
         () if target is None else (str(target),),
     )
 

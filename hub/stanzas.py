@@ -111,7 +111,8 @@ def stanza(kind: str, type_: str, id_: str, sender: str, to: str, inner: str = "
     return f"{head}>{inner}</{kind}>" if inner else f"{head}/>"
 
 
-def error(kind: str, id_: str, sender: str, to: str, condition: Condition) -> str:
-    """An error stanza that says its condition and nothing else."""
-    inner = f'<error type="{_TYPES.get(condition, "cancel")}"><{condition} xmlns="{STANZAS_NS}"/></error>'
+def error(kind: str, id_: str, sender: str, to: str, condition: Condition, specific: str = "") -> str:
+    """An error stanza that says its condition, and ``specific``, an element of its protocol, if given."""
+    type_ = _TYPES.get(condition, "cancel")
+    inner = f'<error type="{type_}"><{condition} xmlns="{STANZAS_NS}"/>{specific}</error>'
     return stanza(kind, "error", id_, sender, to, inner)

@@ -64,6 +64,8 @@ class Traffic:
         self._in_force = in_force
         self.on_group: Callable[[GroupRequest], bool] = lambda asked: False
         """Takes a request to a group, whose members come one by one to ``carry``; False: no room."""
+        self.on_lookup: Callable[[Stanza], bool] = lambda asked: False
+        """Takes what is answered when the registry was asked; False: no room."""
         self._refusals = RefusalCounter()
         self._held: dict[tuple[str, str], deque[_Held]] = {}
         self._in_hand: set[_Held] = set()
@@ -83,6 +85,10 @@ class Traffic:
             return
         if routed.group is not None and not self.on_group(routed.group):
             self._counts.over_limit["groups"] += 1
+            self._tell_to_wait(stanza)
+            return
+        if routed.lookup is not None and not self.on_lookup(routed.lookup):
+            self._counts.over_limit["lists"] += 1
             self._tell_to_wait(stanza)
             return
         self.carry(routed, stanza, now)

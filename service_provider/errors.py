@@ -63,6 +63,13 @@ def of_group(group: str, error: Exception) -> ClientError:
     return translated(f"group {group}", error)
 
 
+def of_hub(error: Exception) -> ClientError:
+    """The error of a request to the hub itself, as the caller should see it."""
+    if isinstance(error, RequestTimeout):
+        return NoAnswer("the hub did not answer in time: try again later")
+    return translated("the hub", error)
+
+
 def translated(heatpump: str, error: Exception) -> ClientError:
     """The error of a request to a heat pump, as the caller should see it."""
     match error:

@@ -22,11 +22,13 @@ from iec61850_model.xmpp import (
     Items,
     Many,
     NotConnected,
+    XmppError,
 )
 from service_provider.access import HeatPumpAccess
 from service_provider.addresses import heatpump_at
-from service_provider.errors import translated
+from service_provider.errors import of_hub, translated
 from service_provider.groups import Group, Groups
+from service_provider.listing import Listed, listed_at
 from service_provider.presence import Presence, PresenceBoard, PresenceChange
 from service_provider.transport import XmppGroupTransport, XmppTransport
 
@@ -87,7 +89,8 @@ class ServiceProvider(HeatPumpAccess):
         )
         super().__init__(XmppTransport(self._channel, timeout), hub)
         self._board = PresenceBoard()
-        group_transport = XmppGroupTransport(self._channel, many, Items(self._connection), timeout)
+        self._items, self._timeout = Items(self._connection), timeout
+        group_transport = XmppGroupTransport(self._channel, many, self._items, timeout)
         self._groups = Groups(
             self._client, group_transport, hub, lambda one: self._board.of(one) is Presence.ONLINE
         )
@@ -135,6 +138,19 @@ class ServiceProvider(HeatPumpAccess):
             if self._board.states():
                 news.set()
         return self._board.states()
+
+    async def listed(self) -> list[Listed]:
+        """Every heat pump and group that you hold a grant for, by id, as the hub lists them.
+
+        Waits, as ``heat_pumps`` does, for the hub to tell who is online.
+        """
+        await self.heat_pumps()
+        try:
+            addresses = await self._items.of(self._hub, self._timeout)
+        except XmppError as error:
+            raise of_hub(error) from error
+        found = (listed_at(address, self._hub, self._board.of) for address in addresses)
+        return sorted(filter(None, found), key=lambda one: one.id)
 
     def presence_of(self, heatpump: str) -> Presence:
         """The last known link state of a heat pump; unknown until the hub tells it."""

@@ -18,11 +18,14 @@ from hub.cli.history_expire import expire_command
 from hub.cli.init import init_command
 from hub.cli.manufacturer import manufacturer_commands
 from hub.cli.master_data import data_command, export_command, import_command, set_command
+from hub.cli.operators import operator_commands
 from hub.cli.owner import owner_commands
+from hub.cli.owner_answer import answer_commands
 from hub.cli.person import person_commands
 from hub.cli.person_data import erase_command, seen_command, wipe_command
 from hub.cli.person_data import export_command as export_person_command
 from hub.cli.provider import provider_commands
+from hub.cli.request import request_commands
 from hub.cli.run import run_command
 from hub.cli.usage import usage_command
 
@@ -60,9 +63,11 @@ for command in (
     provider_commands,
     manufacturer_commands,
     grant_commands,
+    request_commands,
     history_commands,
     person_commands,
     owner_commands,
+    operator_commands,
     consent_commands,
     reminder_commands,
     audit_commands,
@@ -73,6 +78,7 @@ for command in (
 for command in (narrow_command, extend_command, change_command, explain_command):
     grant_commands.add_command(command)
 history_commands.add_command(expire_command)
+owner_commands.add_command(answer_commands)
 
 for command in (set_command, data_command, import_command, export_command):
     heatpump_commands.add_command(command)

@@ -17,15 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hub.audit import OPERATOR_CHAIN, AuditEntry, AuditError, AuditLog
+from hub.changing import NotTaken, make_change
 from hub.config import ConfigError, HubConfig, find_config
 from hub.database import SchemaError
-from hub.registry import InvalidInput, NotFound, Registry, RegistryError, current_revision, wait_until_taken
+from hub.registry import InvalidInput, NotFound, Registry, RegistryError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-TAKEN_TIMEOUT = 10.0
-"""Seconds a command waits for the routers: longer than a dead one counts as alive (ROUTER_STALE_AFTER)."""
 
 _CONFIG_KEY = "hub.cli.config"
 
@@ -112,18 +110,10 @@ def change(
     """
 
     async def apply(registry: Registry, audit: AuditLog) -> T:
-        async with registry.transaction() as session:
-            result = await session.run_sync(fn, *args, **kwargs)
-            await session.flush()
-            await audit.append(describe(result))
-            revision = await session.run_sync(current_revision)
-        laggards = await wait_until_taken(registry, revision, TAKEN_TIMEOUT)
-        if laggards:
-            raise CommandFailed(
-                f"the change is stored, but router {', '.join(laggards)} has not confirmed it within"
-                f" {TAKEN_TIMEOUT:.0f} s and may still decide by what was before: look at its log, or stop it"
-            )
-        return result
+        try:
+            return await make_change(registry, audit, fn, describe, *args, **kwargs)
+        except NotTaken as late:
+            raise CommandFailed(str(late)) from None
 
     return asyncio.run(_with_audit(load_config(), apply))
 

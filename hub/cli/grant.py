@@ -8,10 +8,11 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from hub.audit import AuditEntry, AuditKind
+from hub.audit import AuditEntry
 from hub.cli.context import change, config_option, json_option, now, operator, read
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.times import When, local_time, utc_time
+from hub.grant_text import grant_entry, rights_shown
 from hub.registry import (
     GROUP_SIGN,
     GrantRecord,
@@ -92,7 +93,9 @@ def add(as_json: bool, **given: Any) -> None:
         show_json(grant_json(record, at))
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
-    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.on}, {end}.")
+    click.echo(
+        f"Grant {record.key}: {record.provider} has {rights_shown(record.rights)} on {record.on}, {end}."
+    )
     slots = [one for one in record.steering if one.slot is not None]
     if len(slots) == 1:
         one = slots[0]
@@ -155,7 +158,7 @@ def show(key: int, as_json: bool) -> None:
             "key": str(record.key),
             "provider": record.provider,
             "on": record.on,
-            "rights": _rights(record),
+            "rights": rights_shown(record.rights),
             "scope": ", ".join(record.scope) or "everything",
             "from": local_time(record.begins),
             "until": local_time(record.until),
@@ -201,7 +204,9 @@ def revoke(which: tuple[str, ...]) -> None:
                 " or a provider and a heat pump or group"
             )
     for record in records:
-        click.echo(f"Grant {record.key} revoked: {record.provider} had {_rights(record)} on {record.on}.")
+        click.echo(
+            f"Grant {record.key} revoked: {record.provider} had {rights_shown(record.rights)} on {record.on}."
+        )
 
 
 def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
@@ -213,9 +218,9 @@ def show_grants(found: Sequence[GrantRecord], at: float, *, empty: str) -> None:
         ),
         [
             [
-                str(one.key), one.provider, one.on, _rights(one), ", ".join(one.scope) or "everything",
-                local_time(one.begins), local_time(one.until), one.state(at), _slot(one), one.purpose,
-                one.giver,
+                str(one.key), one.provider, one.on, rights_shown(one.rights),
+                ", ".join(one.scope) or "everything", local_time(one.begins), local_time(one.until),
+                one.state(at), _slot(one), one.purpose, one.giver,
             ]
             for one in found
         ],
@@ -269,24 +274,10 @@ def _revoke_one(session: Session, key: int, *, now: float) -> list[GrantRecord]:
     return [revoke_grant(session, key, now=now)]
 
 
-def _rights(record: GrantRecord) -> str:
-    return ", ".join(right for right in Right if right in record.rights)
-
-
 def _entry_of_all(records: Sequence[GrantRecord]) -> AuditEntry:
     keys = ", ".join(str(record.key) for record in records)
     return _entry("grant revoke", records[0], f"grants {keys}" if len(records) > 1 else "")
 
 
 def _entry(service: str, record: GrantRecord, detail: str = "") -> AuditEntry:
-    until = f" until {utc_time(record.until)}" if record.until is not None else ""
-    return AuditEntry(
-        at=now(),
-        kind=AuditKind.OPERATOR,
-        provider=record.provider,
-        heat_pump=record.on,
-        service=service,
-        references=record.scope,
-        detail=detail or f"grant {record.key}: {_rights(record)}{until}",
-        actor=operator(),
-    )
+    return grant_entry(service, record, at=now(), actor=operator(), detail=detail)

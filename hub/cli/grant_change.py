@@ -12,6 +12,7 @@ from hub.cli.context import change, config_option, json_option, now, operator
 from hub.cli.grant import grant_json
 from hub.cli.output import show_json
 from hub.cli.times import When, local_time, utc_time
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.grant_changes import Direction, GrantChange, change_grant
 from hub.roster import Right
@@ -111,19 +112,16 @@ def _change(direction: Direction, as_json: bool, given: dict[str, Any]) -> None:
         return
     end = f"until {local_time(record.until)}" if record.until is not None else "without end"
     scope = f", within {', '.join(record.scope)}" if record.scope else ""
-    click.echo(f"Grant {record.key}: {record.provider} has {_rights(record)} on {record.on}{scope}, {end}.")
+    what = f"{rights_shown(record.rights)} on {record.on}{scope}"
+    click.echo(f"Grant {record.key}: {record.provider} has {what}, {end}.")
     if record.key != given["key"]:
         click.echo(f"It takes the place of grant {given['key']}, which has ended.")
-
-
-def _rights(record: GrantRecord) -> str:
-    return ", ".join(right for right in Right if right in record.rights)
 
 
 def _extent(record: GrantRecord) -> str:
     scope = f" within {' '.join(record.scope)}" if record.scope else ""
     until = f" until {utc_time(record.until)}" if record.until is not None else ""
-    return f"{_rights(record)}{scope}{until}"
+    return f"{rights_shown(record.rights)}{scope}{until}"
 
 
 def _entry(service: str, before: GrantRecord, after: GrantRecord) -> AuditEntry:

@@ -11,9 +11,9 @@ from hub.cli.context import config_option, json_option, now, read
 from hub.cli.output import show_json, show_table
 from hub.cli.times import When, utc_time
 from hub.explaining import Explanation, explain
+from hub.grant_text import rights_shown
 from hub.registry import GrantRecord
 from hub.registry.holdings import holdings
-from hub.roster import Right
 from iec61850_model.reference import InvalidReference
 
 DEFAULT_SERVICE = "GetDataValues"
@@ -83,7 +83,7 @@ def _show(found: Explanation, records: dict[int, GrantRecord], at: float) -> Non
             str(one.key),
             records[one.key].on,
             records[one.key].state(at),
-            _rights(records[one.key]),
+            rights_shown(records[one.key].rights),
             ", ".join(records[one.key].scope) or "everything",
             ("allows it" if one.live else "would allow it") if one.allows else one.reason,
         ]
@@ -92,10 +92,6 @@ def _show(found: Explanation, records: dict[int, GrantRecord], at: float) -> Non
     if rows:
         click.echo()
         show_table(("grant", "on", "state", "rights", "scope", "by itself"), rows, empty="")
-
-
-def _rights(record: GrantRecord) -> str:
-    return ", ".join(right for right in Right if right in record.rights)
 
 
 def _json(found: Explanation, records: dict[int, GrantRecord], at: float) -> dict[str, Any]:

@@ -22,6 +22,9 @@ _STYLES: Mapping[str, str] = {
     "refusal": "red",
     "unknown": "yellow",
     "not yet": "yellow",
+    "open": "yellow",
+    "approved": "green",
+    "refused": "red",
     "revoked": "dim",
     "expired": "dim",
 }

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from hub.audit import AuditEntry, AuditKind
+from hub.audit import AuditEntry
 from hub.cli.context import change, config_option, json_option, now, read
 from hub.cli.output import show_json, show_record, show_table
 from hub.cli.person import person_entry
 from hub.cli.times import When, local_time, utc_time
-from hub.registry import GrantRecord
 from hub.registry.invites import (
     CODE_LASTS,
-    MAX_CODE_TEXT,
-    Answer,
     Invite,
-    Wish,
-    grant_by_code,
     invite_owner,
-    refuse_by_code,
-    withdraw_by_code,
 )
 from hub.registry.people import Ownership, add_ownership, end_ownership, list_people
-from hub.registry.purposes import OWNER
-from hub.roster import Right
-
-FROM_STDIN = "-"
 
 
 @click.group("owner")
@@ -128,116 +116,9 @@ def invite(person: str, heat_pump: str, lasts: int, as_json: bool) -> None:
         lasts=lasts * 86_400.0,
     )
     if as_json:
-        show_json({**_invite_json(made), "code": code})
+        show_json({**invite_json(made), "code": code})
         return
     show_record({"code": code, "for": f"{made.person}, {made.heat_pump}", "until": local_time(made.expires)})
-
-
-@owner_commands.group("answer")
-@click.argument("code")
-@click.pass_context
-def answer(ctx: click.Context, code: str) -> None:
-    """Answer for a heat pump with the CODE of an invitation, which is used up by it; - reads it from stdin.
-
-    \b
-    Examples:
-      hphub owner answer ABCD-EFGH-IJKL-MNOP grant agg --right history --purpose research
-      hphub owner answer ABCD-EFGH-IJKL-MNOP refuse
-      hphub owner answer ABCD-EFGH-IJKL-MNOP withdraw agg
-    """
-    ctx.obj = sys.stdin.readline(MAX_CODE_TEXT).strip() if code == FROM_STDIN else code
-
-
-@answer.command("grant")
-@click.argument("provider")
-@click.option(
-    "--right", "rights", multiple=True, required=True, type=click.Choice([right.value for right in Right]),
-    help="What is allowed; may be repeated.",
-)  # fmt: skip
-@click.option("--scope", multiple=True, metavar="PATTERN", help="As in `hphub grant add`; may be repeated.")
-@click.option("--purpose", required=True, help="What for, e.g. research.")
-@click.option("--until", type=When(1), help="When it ends.  [default: in a year]")
-@json_option
-@config_option
-@click.pass_obj
-def grant(code: str, /, as_json: bool, **given: Any) -> None:
-    """Allow PROVIDER something, for a purpose, for a year or until another end.
-
-    \b
-    Example:
-      hphub owner answer CODE grant agg --right read --right history --purpose research --until 90d
-    """
-    wish = Wish(
-        provider=given["provider"],
-        rights=[Right(right) for right in given["rights"]],
-        purpose=given["purpose"],
-        scope=given["scope"],
-        until=given["until"],
-    )
-    done = change(grant_by_code, _answered, code, wish, now=now())
-    _show(done, as_json, lambda one: f"Grant {one.key}: {one.provider} {_what(one)}")
-
-
-@answer.command("refuse")
-@json_option
-@config_option
-@click.pass_obj
-def refuse(code: str, as_json: bool) -> None:
-    """Allow nothing; that you said so is recorded.
-
-    \b
-    Example:
-      hphub owner answer CODE refuse
-    """
-    done = change(refuse_by_code, _answered, code, now=now())
-    _show(done, as_json, str)
-    if not as_json:
-        click.echo(f"Refused for {done.invite.heat_pump}: nothing was allowed.")
-
-
-@answer.command("withdraw")
-@click.argument("provider")
-@json_option
-@config_option
-@click.pass_obj
-def withdraw(code: str, provider: str, as_json: bool) -> None:
-    """Take back what PROVIDER was allowed on consent. In force when it returns.
-
-    \b
-    Example:
-      hphub owner answer CODE withdraw agg
-    """
-    done = change(withdraw_by_code, _answered, code, provider, now=now())
-    _show(done, as_json, lambda one: f"Grant {one.key} withdrawn. {one.provider} no longer {_what(one)}")
-
-
-def _show(done: Answer, as_json: bool, line: Callable[[GrantRecord], str]) -> None:
-    if as_json:
-        show_json(
-            {**_invite_json(done.invite), "answer": done.what, "grants": [one.key for one in done.grants]}
-        )
-        return
-    for one in done.grants:
-        click.echo(line(one))
-
-
-def _what(one: GrantRecord) -> str:
-    rights = ", ".join(right for right in Right if right in one.rights)
-    return f"may {rights} on {one.on} for {one.purpose}, until {local_time(one.until) or 'ever'}."
-
-
-def _answered(done: Answer) -> AuditEntry:
-    invite = done.invite
-    keys = ", ".join(str(one.key) for one in done.grants)
-    return AuditEntry(
-        at=now(),
-        kind=AuditKind.OPERATOR,
-        provider=done.grants[0].provider if done.grants else "",
-        heat_pump=invite.heat_pump,
-        service=f"owner {done.what}",
-        detail=f"code {invite.key}{f', grants {keys}' if keys else ''}",
-        actor=f"{OWNER}{invite.person}",
-    )
 
 
 def _owned(service: str) -> Callable[[Ownership], AuditEntry]:
@@ -253,7 +134,8 @@ def _owned_json(one: Ownership) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _invite_json(made: Invite) -> dict[str, Any]:
+def invite_json(made: Invite) -> dict[str, Any]:
+    """An invitation for programs, without its code."""
     return {
         "key": made.key, "person": made.person, "heatpump": made.heat_pump, "expires": utc_time(made.expires),
     }  # fmt: skip

@@ -28,6 +28,7 @@ from hub.registry.people import (
     get_person,
     list_people,
     remove_person,
+    set_account,
 )
 
 NONE_YET = "No people yet. Add one: hphub person add --name 'Kim Berg' --contact kim@post.example"
@@ -121,6 +122,28 @@ def show(id_: str, as_json: bool) -> None:
         [[one.heat_pump, local_time(one.since), local_time(one.until)] for one in person.owns],
         empty=f"Owns nothing. Say what is his: hphub owner add {person.id} HEATPUMP",
     )
+
+
+@person_commands.command("account")
+@click.argument("id_", metavar="ID")
+@click.argument("jid", default="")
+@config_option
+def account(id_: str, jid: str) -> None:
+    """Say which XMPP account is a person's; without JID he has none. With it he can answer for his heat pump
+    himself: see docs/chat.md.
+
+    \b
+    Example:
+      hphub person account p-7d01c3a95e kim@post.example
+    """
+    person = change(
+        set_account,
+        lambda person: person_entry("person account", person.id),
+        id_,
+        jid,
+        hub_domain=load_config().domain,
+    )
+    click.echo(f"{person.id} has {f'the account {person.data.jid}' if person.data.jid else 'no account'}.")
 
 
 @person_commands.command("remove")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hub.audit import AuditKind, AuditReader, StoredEntry
+from hub.audit import StoredEntry
 from hub.cli.context import (
     CommandFailed,
     change,
@@ -23,6 +23,7 @@ from hub.cli.context import (
 from hub.cli.grant import grant_json
 from hub.cli.output import show_json, show_table
 from hub.cli.person import person_entry, person_json
+from hub.cli.request import ask_json
 from hub.cli.times import When, local_time, utc_time
 from hub.config import HubConfig
 from hub.history.letting_go import count, let_go, samples_of, touched, without
@@ -30,13 +31,9 @@ from hub.history.quantities import QUANTITIES
 from hub.history.store import HistoryStore
 from hub.registry import GrantRecord
 from hub.registry.leaving import Alone, Held, Left, end_consents, erase_person, held_of
-from hub.registry.people import Ownership, get_person
+from hub.registry.people import get_person
+from hub.seen import SEEN, seen, who_did
 from hub.wiping import NotWiped, wipe_deleted
-
-MAX_SEEN = 100_000
-"""Entries of the audit shown of each heat pump at most: they are held in memory."""
-SEEN = (AuditKind.REQUEST, AuditKind.REFUSAL, AuditKind.RESULT)
-"""Kinds of what providers did; the rest is what operators and owners did."""
 
 
 @click.command("seen")
@@ -55,7 +52,7 @@ def seen_command(id_: str, since: float | None, as_json: bool) -> None:
       hphub person seen p-7d01c3a95e --since 30d
     """
     held = read(held_of, id_, now=now())
-    found = asyncio.run(_seen(load_config(), held.person.owns, since or 0.0))
+    found = asyncio.run(seen(load_config().databases.audit, held.person.owns, since or 0.0))
     events = [one for one in found if one.entry.kind in SEEN]
     at = now()
     granted = [one for one in held.grants if _last(one) is None or (_last(one) or 0.0) >= (since or 0.0)]
@@ -77,10 +74,10 @@ def seen_command(id_: str, since: float | None, as_json: bool) -> None:
     )  # fmt: skip
     click.echo()
     show_table(
-        ("time", "provider", "heat pump", "what", "service", "references", "detail"),
+        ("time", "who", "heat pump", "what", "service", "references", "detail"),
         [
             [
-                local_time(one.entry.at), one.entry.provider, one.entry.heat_pump, one.entry.kind.value,
+                local_time(one.entry.at), who_did(one), one.entry.heat_pump, one.entry.kind.value,
                 one.entry.service, " ".join(one.entry.references), one.entry.detail,
             ]
             for one in events
@@ -107,6 +104,7 @@ def export_command(id_: str) -> None:
     show_json(
         {
             "person": person_json(held.person),
+            "operator since": utc_time(held.operator_since),
             "invitations": [
                 {
                     "key": one.key,
@@ -122,6 +120,7 @@ def export_command(id_: str) -> None:
                 {"grant": one.grant, "ends": utc_time(one.ends), "told": utc_time(one.told_at)}
                 for one in held.reminders
             ],
+            "requests": [ask_json(one, at) for one in held.asks],
             "installations": {
                 pump: data.model_dump(mode="json") for pump, data in held.installations.items()
             },
@@ -207,21 +206,8 @@ def _wipe(config: HubConfig) -> None:
         raise CommandFailed(str(failed)) from None
 
 
-async def _seen(config: HubConfig, owns: Iterable[Ownership], since: float) -> list[StoredEntry]:
-    reader = await AuditReader.open(config.databases.audit)
-    try:
-        found: dict[int, StoredEntry] = {}
-        for one in owns:
-            start = max(one.since, since)
-            for stored in await reader.of_heat_pump(one.heat_pump, start, one.until, MAX_SEEN):
-                found[stored.id] = stored
-    finally:
-        await reader.close()
-    return [found[id_] for id_ in sorted(found)]
-
-
 async def _all(config: HubConfig, held: Held) -> tuple[list[StoredEntry], list[dict[str, Any]]]:
-    audit = await _seen(config, held.person.owns, 0.0)
+    audit = await seen(config.databases.audit, held.person.owns, 0.0)
     store = await HistoryStore.open(config.databases.history)
     try:
         history = [

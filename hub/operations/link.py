@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from hub.addresses import Addresses, full
 from hub.component import ComponentLink, LinkDown, LinkFull
-from hub.requests import Requests
+from hub.requests import Requests, payload_of
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.client.errors import NoAnswer
 from iec61850_model.mms.pdu import Payload
+from iec61850_model.mms.xer import MalformedPdu, decode_payload
 
 TOKEN_OCTETS = 4
 
@@ -26,6 +28,10 @@ class OperationsLink:
         self._requests = Requests(link.send, f"{self._token}-")
         self._told: dict[str, bool] = {}
         self._count = 0
+        self.on_saying: Callable[[str, str, Payload], None] | None = None
+        """Takes what a heat pump says by itself: to whom (a provider's id, or empty), from where, what."""
+        self.on_request: Callable[[Stanza], None] | None = None
+        """Takes an iq get or set from anybody but the hub."""
         link.on_down.append(self._requests.lost)
         self.on_up, self.on_down, self.run = link.on_up, link.on_down, link.run
 
@@ -67,13 +73,35 @@ class OperationsLink:
             if one.type == "error" and one.id in self._told:
                 self._told[one.id] = True
         elif one.kind == "iq" and one.type in ("get", "set"):
-            self._refuse(one)
+            self._asked(one)
         elif one.kind == "iq":
             self._requests.answered(one)
+        else:
+            self._said(one)
 
-    def _refuse(self, one: Stanza) -> None:
+    def _said(self, one: Stanza) -> None:
+        """Only from the router: whatever else comes by message is from strangers."""
+        if self.on_saying is None or one.sender.partition("/")[0].rpartition("@")[2] != self.addresses.domain:
+            return
+        body = payload_of(one)
         try:
-            self._link.send(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
+            payload = None if body is None else decode_payload(body)
+        except MalformedPdu:
+            return
+        if payload is not None:
+            self.on_saying(one.to.partition("/")[2], one.sender, payload)
+
+    def _asked(self, one: Stanza) -> None:
+        """With a resource the address is what it speaks from to boxes: nobody else is served there."""
+        if self.on_request is None or one.to != self.addresses.operations:
+            self.answer(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
+        else:
+            self.on_request(one)
+
+    def answer(self, xml: str) -> None:
+        """Answer an iq; what cannot be sent now is not: who asked has gone with the link."""
+        try:
+            self._link.send(xml)
         except (LinkDown, LinkFull):
             return
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hub.operations.commands.desk import Ending
 from hub.operations.desk import Stage
 from hub.operations.process import OperationsSnapshot
 from hub.registry import SteeringState
@@ -44,4 +45,9 @@ class OperationsMetrics(Collector):
         for what, count in sorted(now.counts.finished.items()):
             finished.add_metric([what], count)
         yield finished
+        commands = CounterMetricFamily("ops_commands", "commands of chat clients", labels=["outcome"])
+        for outcome in Ending:
+            commands.add_metric([outcome.value], now.commands[outcome])
+        yield commands
+        yield GaugeMetricFamily("ops_command_sessions", "commands that are being given", now.sessions)
         yield CounterMetricFamily("ops_troubles", "attempts that failed", now.counts.troubles)

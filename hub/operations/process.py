@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from hub.accounts import Accounts
 from hub.addresses import OPERATIONS, Addresses
 from hub.audit import AuditEntry, AuditKind, AuditLog
 from hub.config import HubConfig
 from hub.operations.asking import ask
+from hub.operations.commands.desk import Desk as CommandDesk
+from hub.operations.commands.office import Office
 from hub.operations.desk import Desk, Stage
 from hub.operations.events import Ask, Effect, Finished, Queue, Trouble
 from hub.operations.link import OperationsLink
@@ -51,6 +54,9 @@ class OperationsSnapshot:
     unwritten: int
     loop_lag: float
     counts: OperationsCounts
+    commands: Counter[str]
+    """How commands of clients ended."""
+    sessions: int
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +78,12 @@ class OperationsProcess:
         self._link.on_up.append(self._up)
         self._link.on_down.append(self._down)
         self._domain = addresses.operations
+        office = Office(
+            registry, audit, config.databases.audit, addresses, self._link.speaking_for, time.time
+        )
+        self._accounts = Accounts(registry, office.used)
+        self._commands = CommandDesk(office, self._link.answer)
+        self._link.on_request, self._link.on_saying = self._commands.take, office.heard
         self._watch = SteeringWatch(registry, audit, self._news)
         self._turns: Pacer[_Box] = Pacer(config.operations.pace, self._turn)
         self._boxes: dict[str, _Box] = {}
@@ -88,11 +100,19 @@ class OperationsProcess:
         log.info("operations starts", domain=self._domain, boxes=len(self._boxes))
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._link.run(), self._turns.run(), self._watch.run(), self._clock()):
+                for work in (
+                    self._link.run(),
+                    self._turns.run(),
+                    self._watch.run(),
+                    self._accounts.run(),
+                    self._clock(),
+                ):
                     tasks.create_task(work)
         finally:
+            self._commands.stop()
             for task in self._asking:
                 task.cancel()
+            await self._accounts.close()
             await self._watch.finish()
 
     # --- what happens -------------------------------------------------------------------------------
@@ -202,6 +222,7 @@ class OperationsProcess:
             await asyncio.sleep(TICK)
             self._loop_lag, self._ticked = clock() - due, time.monotonic()
             now = time.time()
+            self._commands.tick()
             for box in list(self._waiting):
                 self._perform(box, box.desk.tick(now))
 
@@ -215,6 +236,8 @@ class OperationsProcess:
             unwritten=len(self._watch),
             loop_lag=self._loop_lag,
             counts=self._counts,
+            commands=self._commands.counts.copy(),
+            sessions=self._commands.sessions,
         )
 
     def unhealthy(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from hub.registry.asks import subscribed_since
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
 from hub.registry.rights import rights_of, scope_of
 from hub.registry.routers import current_revision
@@ -70,6 +71,7 @@ def changes_since(session: Session, revision: int) -> Changes:
         removed_members=tuple(Member(group, heat_pump) for group, heat_pump in removed_members),
         slots=tuple(slots_since(session, revision)),
         leaving=tuple(leaving_since(session, revision)),
+        asked=tuple(subscribed_since(session, revision)),
     )
 
 

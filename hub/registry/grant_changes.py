@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_models import answer_ask
 from hub.registry.errors import Conflict, InvalidInput, NotFound
 from hub.registry.grants import GrantRecord, end_grants, get_grant, heat_pumps_of
 from hub.registry.models import GrantRow
@@ -100,6 +101,7 @@ def change_grant(
     keeps = _steers_as_before(row, successor)
     pass_on_steering(session, row, successor, heat_pumps_of(session, row), keeps=keeps)
     end_grants(session, GrantRow.pk == key, revision=revision, now=now)
+    answer_ask(session, successor, now=now)
     return before, get_grant(session, successor.pk)
 
 

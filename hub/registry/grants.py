@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, CursorResult, Row, Select, select, update
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_models import answer_ask
 from hub.registry.errors import InvalidInput, NotFound
 from hub.registry.lookup import get_group, get_heat_pump, get_provider, is_group
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow, ProviderRow
@@ -121,6 +122,7 @@ def add_grant(session: Session, new: NewGrant, *, now: float) -> GrantRecord:
     session.flush()
     require_priority(rights_of(rights), new.priority)
     begin_steering(session, row, heat_pumps_of(session, row), new.priority, row.revision)
+    answer_ask(session, row, now=now)
     return get_grant(session, row.pk)
 
 

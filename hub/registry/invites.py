@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_answers import Terms, approve_owners_ask, refuse_owners_ask
+from hub.registry.asks import asks_of_owner
 from hub.registry.errors import InvalidInput, NotFound
-from hub.registry.grants import GrantRecord, NewGrant, add_grant, end_grants, get_grant, list_grants
+from hub.registry.grants import GrantRecord, end_grants, get_grant, list_grants
 from hub.registry.lookup import get_heat_pump, get_provider
 from hub.registry.models import GrantRow, HeatPumpRow
-from hub.registry.people import Ownership, Person, get_person
+from hub.registry.owner_answers import Wish, grant_as_owner, require_his, withdrawable
+from hub.registry.people import get_person
 from hub.registry.people_models import InviteRow, PersonRow
-from hub.registry.purposes import CONSENT_LASTS, OWNER, on_consent
+from hub.registry.purposes import require_purpose
 from hub.registry.routers import next_revision
-from hub.roster import Right
 
 CODE_OCTETS = 10
 """Random octets of a code: nobody finds one of 2^80 by trying, so an unsalted hash of it may be kept."""
@@ -35,36 +36,22 @@ MAX_CODE_TEXT = 40
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """A code that was given to a person for one heat pump; ``key`` names it where the code must not stand.
-
-    ``owned_until``: when the heat pump ceases to be his, if that is known.
-    """
+    """A code that was given to a person for one heat pump; ``key`` names it where the code must not stand."""
 
     key: int
     person: str
     heat_pump: str
     expires: float
-    owned_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an owner did with his code, and the grants that came or ended by it."""
+    """What an owner did with his code, the grants that came or ended by it, and the request he answered."""
 
     invite: Invite
     what: str
     grants: tuple[GrantRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What an owner allows a provider, and for which purpose; ``until`` None: a year."""
-
-    provider: str
-    rights: Collection[Right]
-    purpose: str
-    scope: Collection[str] = ()
-    until: float | None = None
+    request: int | None = None
 
 
 def invite_owner(
@@ -78,7 +65,7 @@ def invite_owner(
     if not 0 < lasts <= MAX_CODE_LASTS:
         raise InvalidInput(f"a code lasts up to {MAX_CODE_LASTS / 86_400:.0f} days: choose an earlier end")
     who, pump = get_person(session, person), get_heat_pump(session, heat_pump)
-    _require_his(who, pump, now)
+    require_his(who, pump, now)
     next_revision(session)
     session.execute(
         delete(InviteRow).where(
@@ -103,24 +90,36 @@ def grant_by_code(session: Session, code: str, wish: Wish, *, now: float) -> Ans
     Raises NotFound for a code that is unknown, used or expired, and else what ``add_grant`` raises; then the
     code may be used again.
     """
-    if not wish.purpose.strip():
-        raise InvalidInput("consent is given for a purpose: name it with --purpose")
+    require_purpose(wish.purpose)
     invite = _use(session, code, "grant", now)
-    ends = [now + CONSENT_LASTS if wish.until is None else wish.until]
-    if invite.owned_until is not None:
-        ends.append(invite.owned_until)
-    new = NewGrant(
-        wish.provider, invite.heat_pump, wish.rights, f"{OWNER}{invite.person}", scope=wish.scope,
-        until=min(ends), purpose=wish.purpose, ground=f"consent of the owner, code {invite.key}",
-    )  # fmt: skip
-    return Answer(invite, "grant", (add_grant(session, new, now=now),))
+    granted = grant_as_owner(session, invite.person, invite.heat_pump, wish, ground=_ground(invite), now=now)
+    return Answer(invite, "grant", (granted,))
 
 
-def refuse_by_code(session: Session, code: str, *, now: float) -> Answer:
-    """The owner gives nothing. The code is used up. Raises NotFound for one that opens nothing."""
-    answer = Answer(_use(session, code, "refuse", now), "refuse")
+def approve_by_code(session: Session, code: str, request: int, terms: Terms, *, now: float) -> Answer:
+    """The owner grants what a provider asked for his heat pump (its key), or what ``terms`` say. The code is
+    used up.
+
+    Raises NotFound for a code that opens nothing or a request that does not wait for it, InvalidInput for no
+    purpose, and else what ``add_grant`` raises.
+    """
+    invite = _use(session, code, "approve", now)
+    _require_asked(session, invite, request, now)
+    _, grant = approve_owners_ask(session, invite.person, request, terms, ground=_ground(invite), now=now)
+    return Answer(invite, "approve", (grant,), request)
+
+
+def refuse_by_code(session: Session, code: str, request: int | None = None, *, now: float) -> Answer:
+    """The owner gives nothing, and refuses what a provider asked for if he names it. The code is used up.
+
+    Raises NotFound for one that opens nothing, or a request that does not wait for it.
+    """
+    invite = _use(session, code, "refuse", now)
+    if request is not None:
+        _require_asked(session, invite, request, now)
+        refuse_owners_ask(session, invite.person, request, now=now)
     next_revision(session)
-    return answer
+    return Answer(invite, "refuse", request=request)
 
 
 def withdraw_by_code(session: Session, code: str, provider: str, *, now: float) -> Answer:
@@ -132,7 +131,7 @@ def withdraw_by_code(session: Session, code: str, provider: str, *, now: float) 
     invite = _use(session, code, "withdraw", now)
     get_provider(session, provider)
     found = list_grants(session, provider=provider, heat_pump=invite.heat_pump, now=now)
-    keys = [one.key for one in found if not one.group and on_consent(one.purpose, one.giver)]
+    keys = [one.key for one in found if withdrawable(one)]
     if not keys:
         held = ", ".join(f"{one.key} ({one.purpose or 'no purpose'}) on {one.on}" for one in found) or "none"
         raise NotFound(
@@ -153,17 +152,21 @@ def _use(session: Session, code: str, answer: str, now: float) -> Invite:
     if found is None:
         raise NotFound("this code is unknown, used or has expired: ask the operator for another one")
     row, person, pump = found
-    owned = _require_his(get_person(session, person), pump, now)
+    require_his(get_person(session, person), pump, now)
     row.answered_at, row.answer = now, answer
     session.flush()
-    return Invite(row.pk, person, pump.id, row.expires, owned.until)
+    return Invite(row.pk, person, pump.id, row.expires)
 
 
-def _require_his(who: Person, pump: HeatPumpRow, now: float) -> Ownership:
-    for one in who.owns:
-        if one.heat_pump_pk == pump.pk and one.covers(now):
-            return one
-    raise NotFound(f"{pump.id} is not {who.id}'s now: `hphub owner add {who.id} {pump.id}` says it is")
+def _ground(invite: Invite) -> str:
+    return f"consent of the owner, code {invite.key}"
+
+
+def _require_asked(session: Session, invite: Invite, request: int, now: float) -> None:
+    """A code opens what is asked for its own heat pump, not for others of the same owner."""
+    found = asks_of_owner(session, invite.person, now=now)
+    if not any(one.key == request and one.on == invite.heat_pump for one in found):
+        raise NotFound(f"no request {request} for {invite.heat_pump} waits: ask the operator which one it is")
 
 
 def _hash(code: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from hub.registry.ask_models import AskRow
+from hub.registry.asks import AskRecord, asks_about
 from hub.registry.consents import known_series
 from hub.registry.errors import Conflict
 from hub.registry.grants import GrantRecord, end_grants, get_grant
@@ -15,7 +17,7 @@ from hub.registry.groups import remove_members
 from hub.registry.master_data import MasterData, forget_metering_points, master_data
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow
 from hub.registry.people import Ownership, Person, delete_person, get_person
-from hub.registry.people_models import InviteRow, OwnershipRow, PersonRow, ReminderRow
+from hub.registry.people_models import InviteRow, OperatorRow, OwnershipRow, PersonRow, ReminderRow
 from hub.registry.purposes import OWNER, on_consent
 from hub.registry.routers import next_revision
 
@@ -24,7 +26,7 @@ ERASED = "[erased]"
 MIN_SCRUBBED = 3
 """Characters a name must have to be looked for in such texts: a shorter one is part of other words."""
 _FREE_TEXTS: tuple[InstrumentedAttribute[str], ...] = (
-    HeatPumpRow.note, GroupRow.note, GrantRow.purpose, GrantRow.ground,
+    HeatPumpRow.note, GroupRow.note, GrantRow.purpose, GrantRow.ground, AskRow.purpose,
 )  # fmt: skip
 
 
@@ -62,14 +64,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All that the registry holds of a person."""
+    """All that the registry holds of a person; ``operator_since``: he administers the hub by XMPP."""
 
     person: Person
     times: tuple[Alone, ...]
     grants: tuple[GrantRecord, ...]
     invites: tuple[InviteRecord, ...]
     reminders: tuple[Told, ...]
+    asks: tuple[AskRecord, ...]
     installations: dict[str, MasterData]
+    operator_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class EndedConsents:
 
 def held_of(session: Session, id_: str, *, now: float) -> Held:
     """Everything of a person; grants are those that he gave and those on what he owned, then; master data
-    those of what he owns at ``now``. Raises NotFound.
+    and what providers ask for those of what he owns at ``now``. Raises NotFound.
     """
     person = get_person(session, id_)
     his = [one.heat_pump_pk for one in person.owns if one.covers(now)]
@@ -113,13 +117,16 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
             ReminderRow.person_pk == person.pk
         )
     )
+    administers = session.get(OperatorRow, person.pk)
     return Held(
         person,
         tuple(_times(session, person)),
         tuple(_grants(session, person)),
         tuple(InviteRecord(*row) for row in invites),
         tuple(Told(*row) for row in reminders),
+        tuple(asks_about(session, [pump.id for pump in pumps], f"{OWNER}{person.id}")),
         master_data(session, pumps),
+        administers.since if administers is not None else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
@@ -13,7 +13,7 @@ from hub.registry.grants import end_grants
 from hub.registry.lookup import get_heat_pump, require_unused_jid
 from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.naming import checked_jid, checked_text
-from hub.registry.people_models import OwnershipRow, PersonDataRow, PersonRow
+from hub.registry.people_models import OperatorRow, OwnershipRow, PersonDataRow, PersonRow
 from hub.registry.purposes import OWNER
 from hub.registry.routers import next_revision
 
@@ -62,11 +62,10 @@ class Person:
 
 def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: float) -> Person:
     """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be, Conflict
-    for the JID of a box or provider: those stand in the audit, from which nobody is erased.
+    for a JID that is another person's, a box's or a provider's.
     """
     checked = _checked(data, hub_domain)
-    if checked.jid:
-        require_unused_jid(session, checked.jid)
+    _require_nobodys(session, checked.jid)
     next_revision(session)
     id_ = _free_id(session)
     row = PersonRow(id=id_, created=now)
@@ -75,6 +74,22 @@ def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: fl
     session.add(PersonDataRow(person_pk=row.pk, name=checked.name, contact=checked.contact, jid=checked.jid))
     session.flush()
     return Person(row.pk, id_, now, checked, ())
+
+
+def set_account(session: Session, id_: str, jid: str, *, hub_domain: str) -> Person:
+    """Give a person an XMPP account, or (empty) none. Raises NotFound, InvalidInput for what is no JID,
+    Conflict for another person's, or if an operator would be left without one.
+    """
+    person = get_person(session, id_)
+    checked = checked_jid(jid, hub_domain) if jid else ""
+    if checked != person.data.jid:
+        _require_nobodys(session, checked)
+    if not checked and session.get(OperatorRow, person.pk) is not None:
+        raise Conflict(f"{id_} administers the hub by this account: `hphub operator remove {id_}` first")
+    next_revision(session)
+    session.get_one(PersonDataRow, person.pk).jid = checked
+    session.flush()
+    return get_person(session, id_)
 
 
 def get_person(session: Session, id_: str) -> Person:
@@ -105,6 +120,7 @@ def remove_person(session: Session, id_: str) -> Person:
 
 def delete_person(session: Session, pk: int) -> None:
     """Delete the rows of a person (PersonRow.pk); nothing else may refer to him any more."""
+    session.execute(delete(OperatorRow).where(OperatorRow.person_pk == pk))
     session.execute(delete(PersonDataRow).where(PersonDataRow.person_pk == pk))
     session.execute(delete(PersonRow).where(PersonRow.pk == pk))
 
@@ -152,13 +168,31 @@ def owners_of(session: Session, heat_pump_pk: int, at: float) -> list[str]:
     found = session.scalars(
         select(PersonRow.id)
         .join(OwnershipRow, OwnershipRow.person_pk == PersonRow.pk)
-        .where(
-            OwnershipRow.heat_pump_pk == heat_pump_pk,
-            OwnershipRow.since <= at,
-            OwnershipRow.until.is_(None) | (OwnershipRow.until > at),
-        )
+        .where(OwnershipRow.heat_pump_pk == heat_pump_pk, *_covers(at))
     )
     return sorted(set(found))
+
+
+def owned_by_account(session: Session, jid: str, *, now: float) -> frozenset[str]:
+    """The ids of the heat pumps that the person with this bare JID owns at ``now``.
+
+    None if there is no such person, or two: then it does not say who is asking.
+    """
+    people = session.scalars(
+        select(PersonDataRow.person_pk).where(PersonDataRow.jid == jid, PersonDataRow.jid != "").limit(2)
+    ).all()
+    if len(people) != 1:
+        return frozenset()
+    found = session.scalars(
+        select(HeatPumpRow.id)
+        .join(OwnershipRow, OwnershipRow.heat_pump_pk == HeatPumpRow.pk)
+        .where(OwnershipRow.person_pk == people[0], HeatPumpRow.removed_at.is_(None), *_covers(now))
+    )
+    return frozenset(found)
+
+
+def _covers(at: float) -> tuple[ColumnElement[bool], ...]:
+    return OwnershipRow.since <= at, OwnershipRow.until.is_(None) | (OwnershipRow.until > at)
 
 
 def _person(session: Session, row: PersonRow) -> Person:
@@ -181,6 +215,16 @@ def _checked(data: PersonalData, hub_domain: str) -> PersonalData:
     if not name:
         raise InvalidInput("a person needs a name: --name")
     return PersonalData(name, contact, checked_jid(data.jid, hub_domain) if data.jid else "")
+
+
+def _require_nobodys(session: Session, jid: str) -> None:
+    """Whoever speaks from an account is one person, and no box or provider: theirs stand in the audit, from
+    which nobody is erased.
+    """
+    if jid:
+        require_unused_jid(session, jid)
+    if jid and session.scalar(select(PersonDataRow.person_pk).where(PersonDataRow.jid == jid)) is not None:
+        raise Conflict(f"{jid} is another person's account: `hphub person list` says whose")
 
 
 def _free_id(session: Session) -> str:

@@ -28,7 +28,15 @@ class PersonDataRow(Base):
     person_pk: Mapped[int] = mapped_column(ForeignKey("person.pk"), primary_key=True)
     name: Mapped[str] = mapped_column(String)
     contact: Mapped[str] = mapped_column(String)
-    jid: Mapped[str] = mapped_column(String)
+    jid: Mapped[str] = mapped_column(String, index=True)
+
+
+class OperatorRow(Base):
+    """That a person administers the hub by XMPP, since when."""
+
+    __tablename__ = "operator"
+    person_pk: Mapped[int] = mapped_column(ForeignKey("person.pk"), primary_key=True)
+    since: Mapped[float] = mapped_column(Float)
 
 
 class OwnershipRow(Base):

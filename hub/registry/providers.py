@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hub.registry.ask_models import AskRow
 from hub.registry.grants import end_grants
 from hub.registry.lookup import (
     free_name,
@@ -52,6 +53,7 @@ def remove_provider(session: Session, id_: str, *, now: float) -> tuple[Provider
     row.revision = next_revision(session)
     row.removed_at = now
     ended = end_grants(session, GrantRow.provider_pk == row.pk, revision=row.revision, now=now)
-    session.execute(delete(ProviderSessionRow).where(ProviderSessionRow.provider_pk == row.pk))
+    for table in (ProviderSessionRow, AskRow):
+        session.execute(delete(table).where(table.provider_pk == row.pk))
     free_name(session, id_)
     return row, ended

@@ -11,6 +11,9 @@ CONSENT_LASTS = 365 * 86_400.0
 """Seconds after its beginning that a grant on consent ends if nobody says otherwise: a year."""
 OWNER = "owner "
 """Stands before a person's id as the giver of a grant: he gave it himself."""
+OPERATOR = "operator "
+"""Stands before a person's id as the giver: he gave it as an operator, by XMPP. One at the command line goes
+by his account there."""
 
 
 def needs_consent(purpose: str) -> bool:
@@ -36,3 +39,15 @@ def require_ground(purpose: str, ground: str) -> None:
 def default_end(purpose: str, giver: str, begins: float) -> float | None:
     """When a grant ends if nobody says otherwise, in seconds since 1970 UTC; None: never."""
     return begins + CONSENT_LASTS if on_consent(purpose, giver) else None
+
+
+def owners_end(until: float | None, owned_until: float | None, now: float) -> float:
+    """When what an owner grants ends: in a year if he names no other end, and not later than it is his."""
+    wanted = now + CONSENT_LASTS if until is None else until
+    return wanted if owned_until is None else min(wanted, owned_until)
+
+
+def require_purpose(purpose: str) -> None:
+    """Raise InvalidInput if an owner names none."""
+    if not purpose.strip():
+        raise InvalidInput("consent is given for a purpose: name it with --purpose")

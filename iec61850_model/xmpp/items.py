@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from iec61850_model.xmpp.channel import SECRET_OCTETS
 from iec61850_model.xmpp.connection import Connection
-from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, XmppError
+from iec61850_model.xmpp.errors import NotConnected, RequestTimeout, StanzaError, XmppError
 from iec61850_model.xmpp.markup import attribute
 from iec61850_model.xmpp.settings import normalized
 from iec61850_model.xmpp.stanza import stanza_error
@@ -17,10 +17,16 @@ PAGE = 500
 """Items asked for at once."""
 MAX_ITEMS = 100_000
 """Items taken of one list; whoever gives more is not believed."""
+ATTEMPTS = 3
+"""How often a list is read that changes meanwhile."""
 _ITEMS_NS = "http://jabber.org/protocol/disco#items"
 _RSM_NS = "http://jabber.org/protocol/rsm"
 _IQ = "{jabber:client}iq"
 _QUERY, _ITEM, _LAST = f"{{{_ITEMS_NS}}}query", f"{{{_ITEMS_NS}}}item", f"{{{_RSM_NS}}}last"
+
+
+class _LeftMeanwhile(StanzaError):
+    """The last item of a page is no longer in the list (XEP-0059, 2.2)."""
 
 
 class Items:
@@ -35,15 +41,28 @@ class Items:
         connection.on_offline.append(self._lost)
 
     async def of(self, address: str, timeout: float) -> list[str]:
-        """The JIDs that ``address`` lists, all pages.
+        """The JIDs that ``address`` lists, all pages; read anew if it changes at the end of a page meanwhile.
 
         Raises StanzaError, RequestTimeout (after ``timeout`` seconds for one page), NotConnected, XmppError
         for a list without end.
         """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._whole(address, timeout)
+            except _LeftMeanwhile:
+                continue
+        return await self._whole(address, timeout)
+
+    async def _whole(self, address: str, timeout: float) -> list[str]:
         found: dict[str, None] = {}
         after = ""
         while True:
-            query = await self._page(normalized(address), after, timeout)
+            try:
+                query = await self._page(normalized(address), after, timeout)
+            except StanzaError as error:
+                if after and error.condition == "item-not-found":
+                    raise _LeftMeanwhile(error.condition, error.type) from error
+                raise
             found |= dict.fromkeys(item.get("jid", "") for item in query.iter(_ITEM))
             last = query.find(f".//{_LAST}")
             if last is None or not last.text or last.text == after:

@@ -12,13 +12,13 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from hub.addresses import Addresses
-from hub.group_way import ITEMS_NS, RSM_NS
+from hub.listing import INFO_NS, ITEMS_NS, RSM_NS
 from hub.ops_way import RouterWithOperations
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster, SlotChange
 from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import Payload, Pdu
+from iec61850_model.mms.pdu import InformationReport, ObjectName, Payload, Pdu, Unconfirmed, VariableList
 from iec61850_model.mms.xer import MalformedPdu, decode_payload, encode_payload
 from support.fuzz_case import Broken, Step
 from support.fuzz_codec import comparable
@@ -54,6 +54,8 @@ GROUP_GRANTS = (
     Grant(22, "heat", "", ALL, valid_from=0.0, until=NOW, group="south"),
 )
 GROUPS = {"north": ("hp0002", "hp0003"), "south": ("hp0000", "hp0001", "hp0002"), "empty": ()}
+OWNED = "hp0003"
+"""What the person owns who asks the hub what it lists."""
 RESOURCES = (
     *(
         "desk1",
@@ -141,6 +143,9 @@ class HubRouter:
 
     def _check(self, stanza: Stanza, routed: Routed) -> None:
         """Judge what was done with a stanza; of a request to a group, with each of its members."""
+        if routed.lookup is not None:
+            self._check_lookup(stanza, routed)
+            return
         if routed.group is None:
             check(stanza, routed)
             return
@@ -157,6 +162,15 @@ class HubRouter:
             if (alone.sender, alone.id) != (stanza.sender, stanza.id):
                 raise Broken("another sender or id than that of the message", f"{alone.sender} {alone.id}")
             check(alone._replace(children=stanza.children), one)
+
+    def _check_lookup(self, stanza: Stanza, routed: Routed) -> None:
+        """Only who is no provider is looked up, only when he asks the hub itself; he is told what is his."""
+        asks = (stanza.kind, stanza.type, stanza.to) == ("iq", "get", HUB) and routed.lookup is stanza
+        if not asks or routed.xml or stanza.sender.partition("/")[0] in PROVIDERS.values():
+            raise Broken("what the registry is asked for is something else", f"{stanza.sender} {stanza.to}")
+        sent = _sent(self._router.list_for(stanza, frozenset({OWNED, "hp9999"}), False))
+        if sent.type == "result" and _told(sent) - {f"{OWNED}@{HUB}/IEC"}:
+            raise Broken("a person is told of what is not his", str(_told(sent)))
 
 
 def _received(octets: bytes) -> Element | None:
@@ -205,7 +219,9 @@ def _from_provider(random: Random, pair: Grant) -> _Made:
     if random.random() < 0.3:
         group = f"{random.choice([*GROUPS])}@{HUB}"
         if random.random() < 0.2:
-            return _Made("iq", "get", sender, group, [_page(random), _page(random)])
+            where = random.choice((group, group, HUB, to, f"{pair.heat_pump}@{HUB}"))
+            who = random.choice((sender, sender, sender, "kim@home.example/phone"))
+            return _Made("iq", "get", who, where, [_page(random), _page(random)])
         alone = encode_payload(Payload(asked)).encode()
         return _Made("message", "normal", sender, group, [alone, _written(random, asked)])
     inner = _written(random, asked)
@@ -231,8 +247,13 @@ def _written(random: Random, pdu: Pdu) -> bytes:
 
 
 def _page(random: Random) -> bytes:
-    """A question for the members of a group."""
-    parts = {"max": ("1", "500", "0", "x", "9" * 30), "after": ("hp0001", "", "<"), "before": ("",)}
+    """A question for the members of a group, or for what the hub lists; or for what an address is."""
+    if random.random() < 0.2:
+        return f'<query xmlns="{INFO_NS}"/>'.encode()
+    parts = {
+        "max": ("1", "500", "0", "x", "9" * 30), "after": ("hp0001", "", "<"), "before": ("", "hp0001"),
+        "index": ("0", "1", "99"),
+    }  # fmt: skip
     names = random.sample([*parts], k=random.choice((0, 1, 1, 2)))
     inside = "".join(f"<{name}>{escape(random.choice(parts[name]))}</{name}>" for name in names)
     page = f'<set xmlns="{RSM_NS}">{inside}</set>' if random.random() < 0.8 else ""
@@ -297,13 +318,26 @@ def _check_back(asked: Stanza, sent: Stanza, outcome: Outcome, *, forwards: bool
 
 
 def _check_own_answer(asked: Stanza, sent: Stanza) -> None:
-    """Nothing, or the members of a group that the provider holds a grant for."""
-    bare, local = asked.sender.partition("/")[0], asked.to.partition("@")[0]
+    """Nothing, or what the provider holds a grant for: of a group, or all; and what that is."""
+    bare, local = asked.sender.partition("/")[0], asked.to.partition("/")[0].rpartition("@")[0]
     provider = next((id_ for id_, jid in PROVIDERS.items() if jid == bare), "")
-    reached = {f"{one}@{HUB}/IEC" for one in GROUPS.get(local, ()) if _live(provider, one)}
-    told = {item.get("jid") for child in sent.children for item in child.iter(f"{{{ITEMS_NS}}}item")}
+    among = GROUPS.get(local, ()) if local else HEAT_PUMPS
+    reached: set[str | None] = {f"{one}@{HUB}/IEC" for one in among if _live(provider, one)}
+    if not local:
+        reached |= {
+            f"{one.group}@{HUB}" for one in GROUP_GRANTS if one.provider == provider and one.live(NOW)
+        }
+    told = _told(sent)
+    described = any(True for child in sent.children for _ in child.iter(f"{{{INFO_NS}}}identity"))
+    if local and described and not (_live(provider, local) or any(_live(provider, one) for one in among)):
+        raise Broken("it is said what an address is that is not his", asked.to)
     if sent.type != "result" or len(sent.children) > 1 or not told <= reached:
         raise Broken("the hub's own answer tells what it must not", f"{sent.type}, {told - reached}")
+
+
+def _told(sent: Stanza) -> set[str | None]:
+    """The addresses that an answer lists."""
+    return {item.get("jid") for child in sent.children for item in child.iter(f"{{{ITEMS_NS}}}item")}
 
 
 def _live(provider: str, heat_pump: str) -> list[Grant]:
@@ -369,8 +403,18 @@ def _check_for_operations(asked: Stanza, sent: Stanza, public: str, local: str) 
         raise Broken("a wrong address is shown", f"{(sent.sender, sent.to)} instead of {(public, target)}")
     if sent.type == "error":
         _check_bare_error(sent)
-    elif asked.kind != "iq" or is_request(_judged(asked, sent).pdu):
+        return
+    pdu = _judged(asked, sent).pdu
+    if is_request(pdu) or (asked.kind != "iq" and not _says_why(pdu)):
         raise Broken("operations is told what is no answer", f"{asked.kind} {asked.type}")
+
+
+def _says_why(pdu: Pdu) -> bool:
+    """It is a LastApplError, which goes before the answer to a refused command (8-2, 20.8)."""
+    match pdu:
+        case Unconfirmed(InformationReport(VariableList((ObjectName("LastApplError"),)))):
+            return True
+    return False
 
 
 def _judged(asked: Stanza, sent: Stanza) -> Payload:

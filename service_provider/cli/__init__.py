@@ -9,7 +9,7 @@ import click
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.datasets import dataset
 from service_provider.cli.logs import log
-from service_provider.cli.looking import browse, ls, read
+from service_provider.cli.looking import browse, heatpumps, ls, read
 from service_provider.cli.reporting import report
 from service_provider.cli.scheduling import schedule
 from service_provider.cli.steering import operate, write
@@ -25,6 +25,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     \b
     A first session:
       hpclient ls                                    heat pumps you may use, and whether they are online
+      hpclient heatpumps                             all that you hold a grant for, groups too
       hpclient ls hp0001                             what is inside: logical devices
       hpclient ls hp0001 MET/MMXU1                   ... down to data objects and attributes
       hpclient browse hp0001 MET                     everything below MET, with values
@@ -59,5 +60,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, browse, read, write, operate, schedule, watch, report, dataset, log):
+for command in (ls, heatpumps, browse, read, write, operate, schedule, watch, report, dataset, log):
     main.add_command(command)

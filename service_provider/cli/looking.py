@@ -14,12 +14,32 @@ from service_provider.cli.output import (
     json_option,
     print_json,
     print_lines,
+    print_listed,
     print_presences,
     print_readings,
     print_tree,
 )
 from service_provider.provider import ServiceProvider
 from service_provider.reading import Reading
+
+
+@click.command()
+@json_option
+@connected
+async def heatpumps(sp: ServiceProvider, as_json: bool) -> None:
+    """List every heat pump and group that you hold a grant for, whether or not it is online.
+
+    \b
+      hpclient heatpumps
+      hpclient heatpumps --json
+    """
+    found = await sp.listed()
+    if as_json:
+        print_json([one.as_dict() for one in found])
+    elif found:
+        print_listed(found)
+    else:
+        click.echo("hpclient: the hub lists nothing: you hold no grant yet", err=True)
 
 
 @click.command()

@@ -15,6 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from service_provider.cli.exits import printable
+from service_provider.listing import Listed
 from service_provider.presence import Presence, PresenceChange
 from service_provider.reading import Reading, iso
 from service_provider.tree import Branch, Kind
@@ -80,6 +81,15 @@ def print_readings(readings: Sequence[Reading]) -> None:
 def print_presences(changes: Sequence[PresenceChange]) -> None:
     """Heat pumps with their link state."""
     rows = [(one.heatpump, Text(one.presence, _PRESENCE_STYLES[one.presence])) for one in changes]
+    print_table(("heat pump", "presence"), rows)
+
+
+def print_listed(found: Sequence[Listed]) -> None:
+    """Heat pumps with their link state, and groups."""
+    rows = [
+        (one.name, Text("group") if (state := one.presence) is None else Text(state, _PRESENCE_STYLES[state]))
+        for one in found
+    ]
     print_table(("heat pump", "presence"), rows)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from command_hub import CommandHub, Furnished, copied, furnished_in
 from sqlalchemy import text
 
 from hub.audit import AUDIT_SCHEMA
@@ -97,3 +98,15 @@ def granted(hphub: Hphub) -> Hphub:
     ):
         assert hphub(*command.split()).exit_code == 0
     return hphub
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    return furnished_in(tmp_path_factory.mktemp("furnished"))
+
+
+@pytest.fixture
+async def command_hub(furnished: Furnished, tmp_path: Path) -> AsyncIterator[CommandHub]:
+    """A hub with people, providers and heat pumps, at whose command desk stanzas can be handed in."""
+    async with copied(furnished, tmp_path) as made:
+        yield made

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from hub.cli import context, main
+from hub import changing
+from hub.cli import main
 from hub.config import HubConfig
 from hub.registry import (
     COLLECTOR,
@@ -103,7 +104,7 @@ def test_a_change_is_in_force_when_its_command_returns(
 def test_a_router_that_does_not_confirm_is_named(
     config: HubConfig, hphub: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "TAKEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(changing, "TAKEN_TIMEOUT", 0.3)
     with FakeRouter(config.databases.registry, frozen=True):
         result = hphub("heatpump", "add", "hp1", "--box", "b1@boxes.example")
     assert result.exit_code == 1

@@ -8,7 +8,8 @@ import pytest
 
 from hub.addresses import Addresses
 from hub.audit.entry import AuditEntry, AuditKind
-from hub.group_way import ITEMS_NS, MAX_PAGE, RSM_NS, RouterWithGroups
+from hub.group_way import RouterWithGroups
+from hub.listing import ITEMS_NS, MAX_PAGE, RSM_NS
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
 from hub.router import Outcome, Routed
 from hub.stanzas import Stanza
@@ -375,7 +376,7 @@ def test_a_long_list_comes_in_pages(router: RouterWithGroups) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [page(max="x"), page(max="-1"), page(max="9" * 20), page(before=""), page(index=0), page() * 2, "<x/>"],
+    [page(max="x"), page(index="-1"), page(max="9" * 20), page(before="", index=0), page() * 2, "<x/>"],
 )
 def test_a_page_that_cannot_be_told_is_refused_alike_for_any_group(
     router: RouterWithGroups, wrong: str

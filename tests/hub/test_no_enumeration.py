@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.group_way import ITEMS_NS, RSM_NS
+from hub.listing import ITEMS_NS, RSM_NS
 from hub.ops_way import RouterWithOperations
-from hub.presence import Emit, PresenceBoard
+from hub.presence import PresenceBoard
+from hub.presence_effects import Emit
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
 from hub.stanzas import Stanza
 from tests.hub.test_router import INITIATE, NOW, OPERATE, READ, READ_ANSWER, REPORT, SP, confirmed, stanza
@@ -138,14 +139,14 @@ def test_presence_to_what_is_anothers_is_answered_as_to_what_is_nobodys(sender: 
 
 
 def presence_heard(sender: str, to: str, type_: str) -> str:
-    """What a hub in which all boxes are online says to anybody but boxes."""
+    """What a hub in which all boxes are online says to anybody but boxes, and what it keeps of it."""
     board = PresenceBoard(Addresses(HUB), Roster())
     board.change(world(), NOW)
     board.start(NOW)
     for n in (1, 2, 3, 5, 6):
         board.handle(Stanza("presence", "", "", f"box000{n}@boxes.example.org/IEC", HUB), NOW)
     effects = board.handle(Stanza("presence", type_, "", sender, to), NOW)
-    return " ".join(one.xml for one in effects if isinstance(one, Emit))
+    return " ".join(one.xml if isinstance(one, Emit) else str(one) for one in effects)
 
 
 @pytest.mark.parametrize("inner", [READ_ANSWER, REPORT, READ])

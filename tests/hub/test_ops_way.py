@@ -138,10 +138,24 @@ def test_an_error_comes_back_without_what_stands_beside_the_condition(router: Ro
     assert routed.xml == refusal("iq", HP, FOR_AGG, "cancel", "service-unavailable")
 
 
-@pytest.mark.parametrize("inner", [REPORT, LAST_APPL_ERROR])
+@pytest.mark.parametrize(
+    ("type_", "inner"), [("", REPORT), ("error", LAST_APPL_ERROR), ("", "<body>hi</body>")]
+)
 @pytest.mark.parametrize("alias", [AGG_BY_OPS, HUB_BY_OPS])
-def test_operations_takes_no_messages(router: RouterWithOperations, alias: str, inner: str) -> None:
-    assert OPS not in route(router, stanza("message", "", BOX, alias, inner)).xml
+def test_operations_takes_no_reports(
+    router: RouterWithOperations, alias: str, type_: str, inner: str
+) -> None:
+    assert OPS not in route(router, stanza("message", type_, BOX, alias, inner)).xml
+
+
+@pytest.mark.parametrize(("alias", "asker"), [(AGG_BY_OPS, FOR_AGG), (HUB_BY_OPS, OPS)])
+def test_operations_is_told_why_a_command_was_refused(
+    router: RouterWithOperations, alias: str, asker: str
+) -> None:
+    told = route(router, stanza("message", "", BOX, alias, LAST_APPL_ERROR))
+    assert told.xml == stanza("message", "", HP, asker, LAST_APPL_ERROR)
+    assert told.audit is not None
+    assert told.audit.service == "LastApplError"
 
 
 @pytest.mark.parametrize("to", [WITHDRAWN, "agg@hub.example.org/~", "agg@hub.example.org/~opsx"])

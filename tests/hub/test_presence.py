@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, HANDFUL, MAX_SESSIONS, Effect, Emit, Keep, PresenceBoard
+from hub.presence import ANSWER_WITHIN, HANDFUL, MAX_SESSIONS, PresenceBoard
+from hub.presence_effects import Effect, Emit, Keep, KeepAsk
 from hub.roster import Changes, Grant, HeatPump, LinkState, Member, Provider, Right, Roster
 from hub.stanzas import Stanza
 
@@ -280,7 +281,7 @@ def test_strangers_leave_nothing_behind(board: PresenceBoard) -> None:
         for type_ in ("", "subscribe", "probe", "unavailable", "error"):
             presence(board, f"who{number}@stranger.example/x", HP1 if number % 2 else HUB, type_)
     assert board.sessions == {}
-    assert board.followers == {}
+    assert board.contacts.followers == {}
 
 
 # --- chat clients ----------------------------------------------------------------------------------
@@ -295,7 +296,10 @@ def test_unknown_and_foreign_heat_pumps_are_answered_alike(
     bare = sender.partition("/")[0]
     for id_ in ("hp0001", "hp9999", "agg"):
         effects = presence(board, sender, f"{id_}@{HUB}", type_)
-        assert said(effects) == [f"unsubscribed: {id_}@{HUB} -> {bare}"]
+        if bare == HEAT and type_ == "subscribe":  # a provider: he waits for somebody to grant it
+            assert effects == [KeepAsk("heat", id_, asks=True)]
+        else:
+            assert said(effects) == [f"unsubscribed: {id_}@{HUB} -> {bare}"]
 
 
 def test_a_chat_client_subscribes(board: PresenceBoard) -> None:
@@ -339,7 +343,7 @@ def test_with_the_grant_the_subscription_ends(board: PresenceBoard) -> None:
         f"unsubscribed: hp0001@{HUB} -> {AGG}",
     ]
     assert said(presence(board, BOX1, type_="unavailable")) == []
-    assert board.followers == {}
+    assert board.contacts.followers == {}
 
 
 @pytest.mark.parametrize("type_", ["", "unavailable", "subscribed", "unsubscribed"])

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, Effect, Emit, PresenceBoard
+from hub.presence import ANSWER_WITHIN, PresenceBoard
+from hub.presence_effects import Effect, Emit
 from hub.presence_sharing import SharedPresence
 from hub.registry import (
     ROUTER_STALE_AFTER,
@@ -21,6 +22,7 @@ from hub.registry import (
     changes_since,
     presence,
 )
+from hub.registry.asks import NewAsk, ask
 from hub.roster import HeatPump, LinkState, Provider, Right, Roster
 from hub.stanzas import Stanza
 
@@ -270,3 +272,20 @@ async def test_the_last_router_that_leaves_leaves_nothing_known(two: tuple[Route
     assert await states(one.registry) == {"hp0001": LinkState.ONLINE}, "what it heard last is written"
     await other.shared.leave()
     assert await states(one.registry) == {"hp0001": LinkState.UNKNOWN}
+
+
+async def test_one_router_tells_who_waited_for_a_grant_and_if_it_is_lost_the_next(
+    two: tuple[Router, Router],
+) -> None:
+    one, other = two
+    await one.registry.run(add_provider, Provider("heat", "desk@heat.example"), hub_domain=HUB, now=NOW)
+    await one.registry.run(ask, NewAsk("heat", "hp0001", subscribed=True), now=NOW)
+    await one.registry.run(add_grant, NewGrant("heat", "hp0001", [Right.READ], "test"), now=NOW)
+    for router in (one, other):
+        router.said.clear()
+        changes = await router.registry.read(changes_since, router.board.roster.revision)
+        router.perform(router.board.change(changes, NOW + 1))
+    subscribed = f'type="subscribed" from="hp0001@{HUB}" to="desk@heat.example"'
+    assert (one.heard_about(subscribed), other.heard_about(subscribed)) == (1, 0)
+    await other.turn(NOW + 1 + ROUTER_STALE_AFTER)
+    assert other.heard_about(subscribed) == 1

@@ -132,6 +132,19 @@ async def test_a_list_is_read_page_by_page_to_its_end(wire: Wire) -> None:
     assert await listing == ["a@h", "b@h", "c@h"]
 
 
+async def test_a_list_that_changes_at_the_end_of_a_page_is_read_anew(wire: Wire) -> None:
+    listing = asyncio.ensure_future(Items(cast("Connection", wire)).of(GROUP, 9))
+    for number in range(0, 2 * items_module.ATTEMPTS, 2):
+        id_, behind = await asked(wire, number)
+        assert behind == ""
+        wire.arrives("iq", page("a@h", last="a"), from_=GROUP, id=id_, type="result")
+        id_, behind = await asked(wire, number + 1)
+        assert behind == "a"
+        wire.arrives("iq", ITEM_NOT_FOUND, from_=GROUP, id=id_, type="error")
+    with pytest.raises(StanzaError, match="item-not-found"):
+        await listing
+
+
 async def test_a_list_may_come_whole(wire: Wire) -> None:
     listing = asyncio.ensure_future(Items(cast("Connection", wire)).of(GROUP, 9))
     id_, _ = await asked(wire, 0)

@@ -213,11 +213,12 @@ def _where_a_provider_has_nothing_to_look_for() -> Iterator[Said]:
     ):  # fmt: skip
         for type_, inner in (("get", READ), ("set", WRITE), ("set", ASSOCIATE)):
             yield _refused("desk1", iq(type_, to, inner), "item-not-found", to)
-    for type_, inner in (("get", READ), ("set", WRITE), ("set", PING), ("get", DISCO)):
+    for type_, inner in (("get", READ), ("set", WRITE), ("set", PING), ("set", DISCO)):
         yield _refused("desk1", iq(type_, HUB, inner), "service-unavailable", HUB)
+    for who, to in (("desk1", NOBODY), ("other", HP2), ("other", NOBODY), ("stranger", HP1)):
+        yield _refused(who, iq("get", to, DISCO), "service-unavailable", to)
     yield Said("desk1", iq("get", HUB, PING), {"desk1": iq("result", DESK1, "", HUB)})
-    for inner in (PING, DISCO):
-        yield _refused("desk1", iq("get", HP1, inner), "service-unavailable", HP1)
+    yield _refused("desk1", iq("get", HP1, PING), "service-unavailable", HP1)
     bare = f"hp0001@{HUB}"
     for to in (HP1, HP2, bare, HUB):
         for type_, inner in (("", READ), ("normal", REPORT), ("chat", TEXT), ("headline", READ), ("", "")):

@@ -229,9 +229,15 @@ async def test_a_provider_without_a_grant_sees_neither_presence_nor_heat_pump(li
             answers.append(ElementTree.tostring(answer))
         assert answers[0] == answers[1]
         assert b"item-not-found" in answers[0]
-        other.stream.send_raw(f'<presence to="live1@{HUB}" type="subscribe"/>')
-        await until(lambda: (f"live1@{HUB}", "unsubscribed") in other.presences)
-        assert not [one for one in other.presences if one[0] == HP]
+        for name in ("live1", "nobody"):
+            other.stream.send_raw(f'<presence to="{name}@{HUB}" type="subscribe"/>')
+        async with asyncio.timeout(PATIENCE):
+            asked: list[dict[str, Any]] = []
+            while not asked:
+                await asyncio.sleep(0.1)
+                asked = json.loads(await live.world.hphub("request", "list", "--json"))
+        assert [one["wanted"] for one in asked] == ["live1"]
+        assert not [one for one in other.presences if one[0] != HUB and OTHER_PROVIDER not in one[0]]
     assert live.box.requests == []
 
 

@@ -104,7 +104,7 @@ def test_a_configuration_with_unknown_keys_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "ls", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"),
+        *("", "ls", "heatpumps", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"),
         *(f"report {one}" for one in ("list", "show", "set", "enable", "disable")),
         *(f"dataset {one}" for one in ("ls", "show", "read", "write", "create", "delete")),
         *(f"log {one}" for one in ("ls", "show", "status", "query", "set")),

@@ -27,6 +27,7 @@ from service_provider.errors import (
     NoAnswer,
     NoSuchHeatPump,
     NotAllowed,
+    of_hub,
     translated,
 )
 
@@ -75,3 +76,9 @@ def test_what_the_device_or_we_say(error: Exception, code: int) -> None:
 
 def test_nothing_from_outside_acts_on_the_terminal() -> None:
     assert printable("a\x1b[31mb\x07") == "a\ufffd[31mb\ufffd"
+
+
+def test_what_the_hub_itself_does_not_answer_says_so() -> None:
+    assert "the hub did not answer in time" in str(of_hub(RequestTimeout("no answer")))
+    assert isinstance(of_hub(NotConnected("cut")), CannotConnect)
+    assert isinstance(of_hub(StanzaError("resource-constraint", "wait")), NoAnswer)

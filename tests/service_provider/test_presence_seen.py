@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from service_provider.addresses import address_of, heatpump_at
+from service_provider.listing import Listed, listed_at
 from service_provider.presence import Presence, PresenceBoard
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -54,3 +55,20 @@ async def test_offline_ourselves_everything_is_unknown_and_said_so() -> None:
         board.unknown(NOW)
         assert (await anext(changes)).presence is Presence.UNKNOWN
     assert board.of("hp0001") is Presence.UNKNOWN
+
+
+def test_what_the_hub_lists_is_a_heat_pump_or_a_group_of_its_own() -> None:
+    board = PresenceBoard()
+    board.note("hp0001", Presence.ONLINE, NOW)
+    pump = listed_at(f"hp0001@{HUB}/IEC", HUB, board.of)
+    assert pump == Listed("hp0001", Presence.ONLINE)
+    assert pump.name == "hp0001"
+    assert pump.as_dict() == {"heatpump": "hp0001", "group": None, "presence": "online"}
+    silent = listed_at(f"hp0002@{HUB}/IEC", HUB, board.of)
+    assert silent == Listed("hp0002", Presence.UNKNOWN)
+    group = listed_at(f"north@{HUB}", HUB, board.of)
+    assert group is not None
+    assert group.name == "@north"
+    assert group.as_dict() == {"heatpump": None, "group": "north", "presence": None}
+    for other in ("hp1@evil.example/IEC", "north@evil.example", HUB, f"hp1@{HUB}/x", f"@{HUB}", ""):
+        assert listed_at(other, HUB, board.of) is None
