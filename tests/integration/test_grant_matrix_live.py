@@ -37,6 +37,7 @@ from hub.audit.flood import WRITTEN_PER_PERIOD
 from hub.config import HubConfig
 from hub.registry import Registry
 from hub.registry.manufacturers import NewManufacturer, add_manufacturer
+from hub.registry.operators import add_operator
 from hub.registry.people import PersonalData, add_ownership, add_person
 from iec61850_model.mms import xer
 from iec61850_model.mms.pdu import ConfirmedResponse, GetNameListResponse, Payload, WriteResponse
@@ -139,6 +140,8 @@ def fill(session: Session, given: float) -> None:
     build(session, [*places, other], providers=PROVIDERS, boxes=BOXES)
     kim = add_person(session, PersonalData("Kim", jid=f"kim@{PEOPLE}"), hub_domain=HUB, now=given)
     add_ownership(session, kim.id, ASKED_FOR, since=given)
+    operator = add_person(session, PersonalData("Op", jid=f"op@{OPERATOR}"), hub_domain=HUB, now=given)
+    add_operator(session, operator.id, now=given)
     add_manufacturer(session, NewManufacturer("maker", BOXES, f"maker@{BOXES}"), hub_domain=HUB, now=given)
 
 
