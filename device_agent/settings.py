@@ -10,7 +10,8 @@ import structlog
 
 from device_agent.atomic_file import replace_text
 from iec61850_model.mms import xer
-from iec61850_model.mms.pdu import ConfirmedRequest, Data, ObjectName, VariableList, WriteRequest
+from iec61850_model.mms.one_value import as_text, value_in
+from iec61850_model.mms.pdu import ObjectName
 from iec61850_model.reference import InvalidReference, Reference
 from iec61850_model.server import access
 from iec61850_model.tree import Tree
@@ -47,7 +48,7 @@ class Settings:
             return
         for text, xml in kept.items() if isinstance(kept, dict) else ():
             try:
-                reference, data = Reference.parse(text), _data(xml)
+                reference, data = Reference.parse(text), value_in(xml)
             except (InvalidReference, xer.MalformedPdu, TypeError, ValueError) as error:
                 log.error("a kept setting is damaged", setting=str(text)[:80], reason=str(error))
                 continue
@@ -64,7 +65,11 @@ class Settings:
         """
         self._written |= {str(reference): reference for reference in references}
         nodes = {text: (reference, tree.find(reference)) for text, reference in self._written.items()}
-        kept = {text: _xml(reference, node.data()) for text, (reference, node) in nodes.items() if node}
+        kept = {
+            text: as_text(ObjectName(reference.item_id, reference.ld), node.data())
+            for text, (reference, node) in nodes.items()
+            if node
+        }
         try:
             replace_text(self._path, json.dumps(kept, indent=1))
         except OSError as error:
@@ -72,19 +77,3 @@ class Settings:
             log.error("settings could not be written", file=str(self._path), reason=str(error))
         else:
             self.kept = True
-
-
-def _xml(reference: Reference, data: Data) -> str:
-    name = ObjectName(reference.item_id, reference.ld)
-    return xer.encode(ConfirmedRequest(0, WriteRequest(VariableList((name,)), (data,))))
-
-
-def _data(xml: str) -> Data:
-    pdu = xer.decode(xer.parse(xml), strict=True)
-    if (
-        isinstance(pdu, ConfirmedRequest)
-        and isinstance(pdu.service, WriteRequest)
-        and len(pdu.service.data) == 1
-    ):
-        return pdu.service.data[0]
-    raise ValueError("not a write of one value")

@@ -168,10 +168,13 @@ class HistorySection(_Section):
 
 
 class EnrolmentSection(_Section):
-    """How boxes get certificates, component ``enrol.<domain>``; docs/enrolment.md."""
+    """How boxes and providers get certificates, component ``enrol.<domain>``; docs/enrolment.md."""
 
     box_domain: DomainName | None = Field(default=None, description="where boxes log in; None: none enrols")
-    host: HostName | None = Field(default=None, description="of the boxes' server; None: DNS says")
+    provider_domain: DomainName | None = Field(
+        default=None, description="where providers log in with a certificate; None: none enrols"
+    )
+    host: HostName | None = Field(default=None, description="of their server; None: DNS says")
     port: int = Field(default=5222, ge=1, le=65535)
     server_ca: FilePath | None = Field(
         default=None, description="PEM, the authorities of the server's certificate; None: public ones"
@@ -187,6 +190,11 @@ class EnrolmentSection(_Section):
     component_port: int | None = Field(
         default=None, ge=1, le=65535, description="where the server takes it; None: as xmpp.component_port"
     )
+
+    @property
+    def account_domains(self) -> frozenset[str]:
+        """The domains on which certificates of this hub let somebody in."""
+        return frozenset(one for one in (self.box_domain, self.provider_domain) if one is not None)
 
 
 class OperationsSection(_Section):

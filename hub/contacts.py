@@ -86,6 +86,11 @@ class Contacts:
         gone = stanza("presence", "unavailable", "", self.addresses.heat_pump(pair[1]), follower)
         return [Emit(gone), self._say("unsubscribed", pair[1], follower)]
 
+    def forget(self, provider: str) -> None:
+        """Another account stands for this provider: nobody follows in its name any more."""
+        self.followers = {pair: one for pair, one in self.followers.items() if pair[0] != provider}
+        self.asked = {pair for pair in self.asked if pair[0] != provider}
+
     def following(self, pair: Pair) -> tuple[str, ...]:
         """The bare JID of a provider that follows a heat pump, if he does."""
         follower = self.followers.get(pair)

@@ -114,7 +114,13 @@ class PresenceBoard:
             for pair in self.roster.pairs_of(changes)
         }
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
+        kept = [(self.roster.heat_pumps.get(one.id), one) for one in changes.heat_pumps if one.id not in gone]
+        replaced = [old for old, new in kept if old is not None and old.box != new.box]
+        known = [(self.roster.providers.get(one.id), one) for one in changes.providers if one.id not in gone]
+        moved = [old.id for old, new in known if old is not None and old.jid != new.jid]
+        sessions += [one for id_ in moved for one in self._told_here(id_)]
         left = [self.roster.heat_pumps[id_].box for id_ in gone if id_ in self.roster.heat_pumps]
+        left += [old.box for old in replaced]
         self.roster.apply(changes)
         self.contacts.note(changes.asked)
         effects: list[Effect] = []
@@ -124,13 +130,21 @@ class PresenceBoard:
         for grant in changes.grants:
             if grant.group and grant.live(now):
                 effects += self.contacts.granted((grant.provider, grant.group), now)
+        for provider in moved:  # another account stands for it, or none: the former one is a stranger's
+            for id_ in self.roster.heat_pumps_of(provider, now):
+                effects += self._withdrawn((provider, id_), self.roster.heat_pumps[id_])
+            self.contacts.forget(provider)
+        for id_ in (*gone, *moved):
+            self.sessions.pop(id_, None)
         for id_ in gone:  # an id may have been given anew: to another one, of whom nothing is known yet
             self.states.pop(id_, None)
             self._asked.pop(id_, None)
-            self.sessions.pop(id_, None)
         boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
         effects += [self._left(one) for one in (*boxes, *sessions)]
         self.bounds.note(changes.grants, now)
+        for old in replaced:  # what is associated with the former box must end before the new one is there
+            self.states[old.id] = LinkState.OFFLINE
+            effects += [Keep(old.id, LinkState.OFFLINE, now), *self._tell_all(old.id, now)]
         for heat_pump in changes.heat_pumps:
             effects += self._ask(heat_pump, now)
         effects += [self._hub_presence(one.jid) for one in changes.providers]

@@ -61,9 +61,10 @@ class ServiceProvider(HeatPumpAccess):
     def __init__(  # noqa: PLR0913 - all but two by name, and each a fact of its own
         self,
         jid: str,
-        password: str,
+        password: str = "",
         *,
         hub: str,
+        identity_file: Path | str | None = None,
         host: str | None = None,
         port: int | None = None,
         ca_file: Path | str | None = None,
@@ -72,11 +73,17 @@ class ServiceProvider(HeatPumpAccess):
         """Nothing is sent yet.
 
         ``jid`` and ``password`` are the provider's account on any XMPP domain, ``hub`` the hub's domain.
-        ``host`` and ``port`` replace the DNS look-up; ``ca_file`` (PEM) names the only CAs to trust.
-        ``timeout``: seconds for one answer. Raises ValueError for a JID that is none.
+        Instead of a password ``identity_file`` (PEM) may hold a key and its certificate, as `hpclient enrol`
+        writes it: it is renewed in time, before a login. ``host`` and ``port`` replace the DNS look-up;
+        ``ca_file`` (PEM) names the only CAs to trust. ``timeout``: seconds for one answer. Raises ValueError
+        for a JID that is none.
         """
         ca_path = None if ca_file is None else Path(ca_file)
-        self._connection = Connection(ConnectionSettings(jid, password, host, port, ca_path))
+        identity = None if identity_file is None else Path(identity_file)
+        if not password and identity is None:
+            raise ValueError("give a password, or an identity file with key and certificate")
+        self._settings = ConnectionSettings(jid, password, host, port, ca_path, identity_file=identity)
+        self._connection = Connection(self._settings)
         many = Many(
             self._connection,
             lambda peer: heatpump_at(peer, hub) is not None or peer.partition("@")[2] == hub,
@@ -103,6 +110,11 @@ class ServiceProvider(HeatPumpAccess):
 
     async def __aenter__(self) -> Self:
         """Connect; raises CannotConnect with the reason and what to do."""
+        if self._settings.identity_file is not None:
+            # What it takes of memory and time, an account with a password is spared.
+            from service_provider.renewal import renew_if_due  # noqa: PLC0415
+
+            await renew_if_due(self._settings, self._hub)
         try:
             await self._connection.start()
         except ConnectionFailed as failed:

@@ -53,6 +53,7 @@ OPER = Structure(
         ("Check", Primitive("bit-string", 2)),
     )
 )
+ANALOGUE = Structure((("ctlVal", Structure((("f", Primitive("floating-point", 32)),))), *OPER.components[1:]))
 DENIED, NO_SUCH = DataAccessError.OBJECT_ACCESS_DENIED, DataAccessError.OBJECT_NON_EXISTENT
 
 
@@ -61,6 +62,7 @@ class ScheduledBox:
     """``pending``: aliases (bare JIDs) with commands for later; ``done``: who did what, in order.
 
     ``lists``: it has the data set of its controllers. ``refuses``: node whose DsaReq it refuses.
+    ``settings`` by LD and item, ``denied``: those it lets nobody write now.
     """
 
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NODES, NOT_READY))
@@ -71,6 +73,8 @@ class ScheduledBox:
     done: list[tuple[str, str]] = field(default_factory=list)
     lists: bool = True
     refuses: str = ""
+    settings: dict[str, Data] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
 
     def presence(self, sender: str, type_: str) -> None:
         """Presence came."""
@@ -98,13 +102,36 @@ class ScheduledBox:
             case GetNamedVariableListAttributesRequest() if self.lists:
                 names = [ObjectName(f"{name}FSCC1$SP$CtlEnt", "SCH") for name in OBJECTS]
                 return GetNamedVariableListAttributesResponse(tuple(names))
-            case GetVariableAccessAttributesRequest():
+            case GetVariableAccessAttributesRequest(ObjectName(_, "SCH")):
                 return GetVariableAccessAttributesResponse(OPER)
+            case GetVariableAccessAttributesRequest(ObjectName(item, domain)):
+                there = f"{domain}/{item}".replace("$CO$SptVal$Oper", "$MX$SptVal$mxVal") in self.settings
+                return GetVariableAccessAttributesResponse(ANALOGUE) if there else None
             case ReadRequest(VariableList(names)):
-                return ReadResponse(tuple(self._read(name.item) for name in names))
+                return ReadResponse(tuple(self._read_any(name) for name in names))
             case WriteRequest(VariableList(names), data):
                 pairs = zip(names, data, strict=True)
-                return WriteResponse(tuple(self._write(peer, name.item, one) for name, one in pairs))
+                return WriteResponse(tuple(self._write_any(peer, name, one) for name, one in pairs))
+        return None
+
+    def _read_any(self, name: ObjectName) -> AccessResult:
+        if name.domain == "SCH":
+            return self._read(name.item)
+        return self.settings.get(f"{name.domain}/{name.item}", NO_SUCH)
+
+    def _write_any(self, peer: str, name: ObjectName, data: Data) -> DataAccessError | None:
+        if name.domain == "SCH":
+            return self._write(peer, name.item, data)
+        written = f"{name.domain}/{name.item}"
+        if written in self.denied:
+            return DENIED
+        if written.endswith("$CO$SptVal$Oper") and isinstance(data.value, tuple):
+            written = written.replace("$CO$SptVal$Oper", "$MX$SptVal$mxVal")
+            data = data.value[0]
+        if written not in self.settings:
+            return NO_SUCH
+        self.settings[written] = data
+        self.done.append((peer, written))
         return None
 
     def _read(self, item: str) -> AccessResult:

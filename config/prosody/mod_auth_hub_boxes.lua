@@ -1,4 +1,4 @@
--- Accounts of boxes: a client certificate of the hub (SASL EXTERNAL, XEP-0178) or a password (SCRAM).
+-- Accounts of boxes and of providers: a client certificate of the hub (SASL EXTERNAL, XEP-0178) or a password (SCRAM).
 --
 --     VirtualHost "boxes.example.org"
 --         authentication = "hub_boxes"

@@ -1,4 +1,4 @@
--- Guests (SASL ANONYMOUS): boxes that have no certificate yet. They reach the enrolment address and nothing else.
+-- Guests (SASL ANONYMOUS): boxes and providers that have no certificate yet. They reach the enrolment address and nothing else.
 --
 --     VirtualHost "guest.hub.example.org"
 --         authentication = "anonymous"

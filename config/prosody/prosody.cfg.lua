@@ -149,7 +149,8 @@ limits = {
 --             verify = { "peer" };
 --             verifyext = { lsec_continue = true, lsec_ignore_purpose = false };
 --         }
--- and boxes that have no certificate yet come in as guests, who reach nothing but the enrolment address:
+-- If providers are to enrol too, their domain is one with the same lines: a certificate lets in on the one domain
+-- that it names. Who has no certificate yet comes in as guest, and reaches nothing but the enrolment address:
 --     VirtualHost "guest.hub.example.org"
 --         authentication = "anonymous"
 --         modules_enabled = { "hub_guests" }

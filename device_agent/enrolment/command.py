@@ -43,9 +43,9 @@ def enrol_command(code: str | None, file: Path | None, folder: Path, model: Path
     """
     parsed = _parse(code, file)
     # What runs afterwards needs none of the megabytes that cryptography takes.
-    from device_agent.enrolment.asking import EnrolmentFailed  # noqa: PLC0415
     from device_agent.enrolment.first_time import become_box  # noqa: PLC0415
     from iec61850_model.enrolment.keys import BadKey  # noqa: PLC0415
+    from iec61850_model.xmpp.enrolling import EnrolmentFailed  # noqa: PLC0415
 
     try:
         enrolled, notes = become_box(parsed, folder, model)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 
-from device_agent.enrolment.asking import Enrolled
-
-IDENTITY_NAME = "identity.pem"
-AUTHORITIES_NAME = "server-ca.pem"
+from iec61850_model.xmpp.enrolling import Enrolled
+from iec61850_model.xmpp.identity import AUTHORITIES_NAME, IDENTITY_NAME
 
 _TEXT = """\
 # Written by `hpbox enrol`. What else can stand here, and what it means: config/box.yaml of the source.

@@ -25,6 +25,9 @@ from hub.cli.person import person_commands
 from hub.cli.person_data import erase_command, seen_command, wipe_command
 from hub.cli.person_data import export_command as export_person_command
 from hub.cli.provider import provider_commands
+from hub.cli.provider_ways import allow_command, revoke_command
+from hub.cli.provider_ways import enrol_command as enrol_provider_command
+from hub.cli.replacing import replace_command, restore_command, settings_command
 from hub.cli.request import request_commands
 from hub.cli.run import run_command
 from hub.cli.usage import usage_command
@@ -48,6 +51,7 @@ def main() -> None:
       hphub provider add agg --jid control@aggregator.example
       hphub grant add agg hp0001 --right read --until 30d
       hphub heatpump add hp0042 --enrol
+      hphub heatpump replace hp0042 --enrol --restore
       hphub heatpump list
       hphub history status
       hphub audit
@@ -82,5 +86,9 @@ owner_commands.add_command(answer_commands)
 
 for command in (set_command, data_command, import_command, export_command):
     heatpump_commands.add_command(command)
+for command in (replace_command, settings_command, restore_command):
+    heatpump_commands.add_command(command)
+for command in (enrol_provider_command, revoke_command, allow_command):
+    provider_commands.add_command(command)
 for command in (seen_command, export_person_command, erase_command, wipe_command):
     person_commands.add_command(command)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 from sqlalchemy.orm import Session
 
 from hub.audit import AuditEntry, AuditKind
 from hub.cli.context import (
-    CommandFailed,
     change,
     config_option,
     confirm,
@@ -21,21 +18,18 @@ from hub.cli.context import (
     yes_option,
 )
 from hub.cli.output import show_json, show_table
-from hub.cli.times import local_time, utc_time
-from hub.config import HubConfig
-from hub.enrolment.files import write_revoked
-from hub.enrolment.sessions import SessionNotClosed, close_session
+from hub.cli.times import local_time
+from hub.cli.ways_in import at_the_server, way_json, way_state
 from hub.registry import (
-    BoxRecord,
+    Holder,
     account_of,
     get_heat_pump,
     let_in,
-    list_boxes,
     revoke_certificates,
-    revoked_serials,
     shut_out,
     withdraw_codes,
 )
+from hub.registry.ways_in import ways_of_boxes
 
 NONE_YET = "No boxes yet. Add a heat pump and its box: hphub heatpump add hp0001 --enrol"
 
@@ -60,17 +54,17 @@ def list_(as_json: bool) -> None:
       hphub box list --json
     """
     at = now()
-    found = read(list_boxes, at)
+    found = read(ways_of_boxes, at)
     if as_json:
-        show_json([_json(one) for one in found])
+        show_json([way_json(one, "box", at) for one in found])
         return
     show_table(
         ("id", "box", "state", "certificate", "code"),
         [
             [
-                one.heat_pump,
-                one.box,
-                _state(one, at),
+                one.id,
+                one.account,
+                way_state(one, at),
                 local_time(one.certificate_ends),
                 local_time(one.code_expires),
             ]
@@ -91,7 +85,8 @@ def revoke(id_: str, yes: bool) -> None:
     codes count no more, and its session on the XMPP server is closed. The heat pump stays with its grants. A
     box on another domain than ours is shut out at the hub only: its login is its own server's matter.
 
-    A new box comes in by `hphub heatpump enrol`, the same one by `hphub box allow`.
+    Another box takes its place by `hphub heatpump replace`; the same one comes in by `hphub heatpump enrol`,
+    or `hphub box allow`.
 
     \b
     Example:
@@ -104,12 +99,12 @@ def revoke(id_: str, yes: bool) -> None:
 
     def apply(session: Session) -> int:
         pump, _ = shut_out(session, id_, at)
-        withdraw_codes(session, id_, at)
-        return revoke_certificates(session, pump.pk, at)
+        withdraw_codes(session, Holder(id_), at)
+        return revoke_certificates(session, pump, at)
 
     count = change(apply, lambda count: _entry("box revoke", id_, box, f"{count} certificates revoked"))
     click.echo(f"{box}, the box of {id_}, is shut out of the hub; {count} certificates revoked.")
-    _at_the_server(config, box)
+    at_the_server(config, box)
 
 
 @box_commands.command("allow")
@@ -129,53 +124,8 @@ def allow(id_: str) -> None:
     click.echo(f"{row.box}, the box of {id_}, is let in again.")
 
 
-def _at_the_server(config: HubConfig, box: str) -> None:
-    section, domain = config.enrolment, box.rpartition("@")[2]
-    if section.box_domain is not None:
-        write_revoked(section.revoked_file, read(revoked_serials, now()))
-    if domain != section.box_domain:
-        click.echo(
-            f"At the hub only: {domain} is not a domain of this hub (enrolment.box_domain), so its session"
-            " and account there are in the hands of who runs that server."
-        )
-        return
-    if not section.close_session:
-        click.echo(
-            f"Its session on {domain} is left to mod_hub_revoked, which closes it within a second if it came"
-            " in with a certificate; to close any, set enrolment.close_session in hub.yaml."
-        )
-        return
-    try:
-        close_session(section.close_session, box)
-    except SessionNotClosed as failed:
-        raise CommandFailed(
-            f"the hub has dropped the box, but its session on {domain} may go on: {failed}"
-        ) from None
-    click.echo(f"Its session on {domain} is closed. If it has a password there, remove the account too.")
-
-
 def _account(session: Session, id_: str) -> str:
     return account_of(session, get_heat_pump(session, id_))
-
-
-def _state(one: BoxRecord, at: float) -> str:
-    if one.shut_out_at is not None:
-        return "shut out"
-    if one.certificate_ends is not None:
-        return "certificate" if at < one.certificate_ends else "expired"
-    return "code open" if one.code_expires is not None else "password"
-
-
-def _json(one: BoxRecord) -> dict[str, Any]:
-    return {
-        "id": one.heat_pump,
-        "box": one.box,
-        "state": _state(one, now()),
-        "shut_out": utc_time(one.shut_out_at),
-        "serial": one.serial,
-        "certificate_ends": utc_time(one.certificate_ends),
-        "code_expires": utc_time(one.code_expires),
-    }
 
 
 def _entry(service: str, heat_pump: str, box: str, detail: str) -> AuditEntry:

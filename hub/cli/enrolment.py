@@ -17,7 +17,7 @@ from hub.cli.output import show_json
 from hub.cli.times import When, local_time, utc_time
 from hub.config import HubConfig
 from hub.enrolment.files import server_fingerprint
-from hub.registry import account_of, add_code, get_heat_pump
+from hub.registry import Holder, account_of, add_code
 from iec61850_model.enrolment.code import IDENTITY_OCTETS, SECRET_OCTETS, EnrolmentCode
 from iec61850_model.enrolment.keys import verifier_of
 
@@ -36,20 +36,21 @@ class NewCode:
     code: EnrolmentCode
     expires: float
 
-    def keep(self, session: Session, heat_pump: str) -> str:
-        """Let the registry know it, for this heat pump; returns the account it is for."""
+    def keep(self, session: Session, holder: Holder) -> str:
+        """Let the registry know it, for this heat pump or provider; returns the account it is for."""
         return add_code(
-            session, heat_pump, self.code.identity, verifier_of(self.code.secret), now=now(),
+            session, holder, self.code.identity, verifier_of(self.code.secret), now=now(),
             expires=self.expires,
-        ).box  # fmt: skip
+        ).account  # fmt: skip
 
 
-def new_code(config: HubConfig, until: float) -> NewCode:
-    """A code for one box. Raises CommandFailed, WrongUsage, ConfigError."""
+def new_code(config: HubConfig, until: float, *, provider: bool = False) -> NewCode:
+    """A code for one box or provider. Raises CommandFailed, WrongUsage, ConfigError."""
     section = config.enrolment
-    if section.box_domain is None:
+    if (section.provider_domain if provider else section.box_domain) is None:
+        who, key = ("provider", "provider_domain") if provider else ("box", "box_domain")
         raise CommandFailed(
-            "no box can enrol at this hub: set enrolment.box_domain in hub.yaml, see docs/enrolment.md"
+            f"no {who} can enrol at this hub: set enrolment.{key} in hub.yaml, see docs/enrolment.md"
         )
     if not now() < until <= now() + MAX_VALIDITY:
         raise WrongUsage(f"--code-until: a code is good for at most {MAX_VALIDITY / 86_400:.0f} days")
@@ -67,56 +68,64 @@ def new_code(config: HubConfig, until: float) -> NewCode:
     )
 
 
-def require_box_domain(config: HubConfig, box: str) -> None:
+def require_own_domain(config: HubConfig, holder: Holder, account: str) -> None:
     """Raise WrongUsage if this account is not on the server that takes our certificates."""
-    domain = box.rpartition("@")[2]
-    if domain != config.enrolment.box_domain:
+    domain, section = account.rpartition("@")[2], config.enrolment
+    ours = section.provider_domain if holder.provider else section.box_domain
+    if domain != ours:
         raise WrongUsage(
-            f"{box} is an account on {domain}, where certificates of this hub let nobody in (only on"
-            f" {config.enrolment.box_domain}): its own server gives it a password or certificate"
+            f"{account} is an account on {domain}, where certificates of this hub let nobody in (only on"
+            f" {ours}): its own server gives it a password or certificate"
         )
 
 
-def enrol(config: HubConfig, id_: str, until: float, as_json: bool) -> None:
-    """Make a code for a heat pump that is there, and show it."""
-    made = new_code(config, until)
+def enrol(config: HubConfig, holder: Holder, until: float, as_json: bool) -> None:
+    """Make a code for a heat pump or provider that is there, and show it."""
+    made = new_code(config, until, provider=bool(holder.provider))
 
     def keep(session: Session) -> str:
-        require_box_domain(config, account_of(session, get_heat_pump(session, id_)))
-        return made.keep(session, id_)
+        require_own_domain(config, holder, account_of(session, holder.row(session)))
+        return made.keep(session, holder)
 
-    box = change(keep, lambda box: code_entry(id_, box, made))
-    show_code(made, id_, box, as_json=as_json)
+    account = change(keep, lambda account: code_entry(holder, account, made))
+    show_code(made, holder, account, as_json=as_json)
 
 
-def code_entry(heat_pump: str, box: str, made: NewCode) -> AuditEntry:
+def code_entry(holder: Holder, account: str, made: NewCode) -> AuditEntry:
     """For the audit: everything but the secret."""
     return AuditEntry(
         at=now(),
         kind=AuditKind.OPERATOR,
-        heat_pump=heat_pump,
-        box=box,
+        heat_pump=holder.heat_pump,
+        box="" if holder.provider else account,
+        provider=holder.provider,
+        provider_jid=account if holder.provider else "",
         service="enrolment code",
         detail=f"code {made.code.identity.hex()}, good until {utc_time(made.expires)}",
         actor=operator(),
     )
 
 
-def show_code(made: NewCode, heat_pump: str, box: str, *, as_json: bool) -> None:
+def show_code(made: NewCode, holder: Holder, account: str, *, as_json: bool) -> None:
     """Print a code: the only time anybody sees it."""
-    text = made.code.text
+    text, id_ = made.code.text, holder.provider or holder.heat_pump
     if as_json:
-        show_json({"id": heat_pump, "box": box, "code": text, "expires": utc_time(made.expires)})
+        key = "jid" if holder.provider else "box"
+        show_json({"id": id_, key: account, "code": text, "expires": utc_time(made.expires)})
         return
-    click.echo(
-        f"One-time code for the box of {heat_pump}, good until {local_time(made.expires)}:\n\n{text}\n"
+    whose, where, program, noun = (
+        (f"provider {id_}", "On its machine", "hpclient", "provider")
+        if holder.provider
+        else (f"the box of {id_}", "On the box", "hpbox", "box")
     )
+    click.echo(f"One-time code for {whose}, good until {local_time(made.expires)}:\n\n{text}\n")
     if sys.stdout.isatty():
         drawn = io.StringIO()
         segno.make(text, error="m", micro=False).terminal(drawn, border=4, compact=True)
         click.echo(drawn.getvalue())
+    group = "provider" if holder.provider else "heatpump"
     click.echo(
-        f"On the box: `hpbox enrol CODE`, or `hpbox enrol -` and paste it. It becomes {box}. Who uses the"
-        " code first is the box: hand it over in person. It is not shown again;"
-        f" `hphub heatpump enrol {heat_pump}` makes another one, and this one is void then."
+        f"{where}: `{program} enrol CODE`, or `{program} enrol -` and paste it. It becomes {account}. Who"
+        f" uses the code first is the {noun}: hand it over in person. It is not shown again;"
+        f" `hphub {group} enrol {id_}` makes another one, and this one is void then."
     )

@@ -19,14 +19,16 @@ from hub.cli.context import (
     read,
     yes_option,
 )
-from hub.cli.enrolment import enrol, new_code, require_box_domain, show_code, until_option
+from hub.cli.enrolment import enrol, new_code, require_own_domain, show_code, until_option
 from hub.cli.grant import grant_json, show_grants
 from hub.cli.output import show_json, show_record, show_table
+from hub.cli.settings_text import restoring_text
 from hub.cli.times import local_time, utc_time
 from hub.registry import (
     COLLECTOR,
     GrantRecord,
     HeatPumpRow,
+    Holder,
     Presence,
     add_heat_pump,
     get_heat_pump,
@@ -36,6 +38,7 @@ from hub.registry import (
     presence,
     remove_heat_pump,
 )
+from hub.registry.settings import settings_of
 from hub.roster import HeatPump, LinkState
 
 NONE_YET = "No heat pumps yet. Add one: hphub heatpump add hp0001 --box box0001@boxes.example.org"
@@ -76,8 +79,8 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
     def apply(session: Session) -> HeatPumpRow:
         row = add_heat_pump(session, new, hub_domain=config.domain, now=now(), note=note)
         if made is not None:
-            require_box_domain(config, row.box)
-            made.keep(session, row.id)
+            require_own_domain(config, Holder(row.id), row.box)
+            made.keep(session, Holder(row.id))
         return row
 
     code = f", enrolment code {made.code.identity.hex()}" if made else ""
@@ -85,7 +88,7 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
     if not as_json:
         click.echo(f"Heat pump {row.id} added, its box is {row.box}.")
     if made is not None:
-        show_code(made, row.id, row.box, as_json=as_json)
+        show_code(made, Holder(row.id), row.box, as_json=as_json)
     elif as_json:
         show_json(_json(row, None))
 
@@ -96,15 +99,16 @@ def add(id_: str, box: str | None, note: str, with_code: bool, until: float, as_
 @json_option
 @config_option
 def enrol_(id_: str, until: float, as_json: bool) -> None:
-    """Make a one-time code for the box of a heat pump that is there: a new box, or one that was shut out.
+    """Make a one-time code for the box of a heat pump that is there: it lost its key, or was shut out.
 
-    Codes made before are void. When the code is used, certificates given before are, too.
+    For another box in its place there is `hphub heatpump replace`. Codes made before are void. When the code
+    is used, certificates given before are, too.
 
     \b
     Example:
       hphub heatpump enrol hp0042 --code-until 2d
     """
-    enrol(load_config(), id_, until, as_json)
+    enrol(load_config(), Holder(id_), until, as_json)
 
 
 @heatpump_commands.command("list")
@@ -143,8 +147,10 @@ def show(id_: str, as_json: bool) -> None:
     """
     at = now()
     row, state, granted = read(_one, id_, at)
+    kept = read(settings_of, id_)
     if as_json:
-        show_json({**_json(row, state), "grants": [grant_json(grant, at) for grant in granted]})
+        grants = [grant_json(grant, at) for grant in granted]
+        show_json({**_json(row, state), "box_since": utc_time(kept.since), "grants": grants})
         return
     show_record(
         {
@@ -154,6 +160,7 @@ def show(id_: str, as_json: bool) -> None:
             "since": local_time(_since(state)),
             "note": row.note,
             "added": local_time(row.created),
+            **({"box since": local_time(kept.since), "settings": restoring_text(kept)} if kept.since else {}),
         }
     )
     click.echo()

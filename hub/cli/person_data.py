@@ -24,6 +24,7 @@ from hub.cli.grant import grant_json
 from hub.cli.output import show_json, show_table
 from hub.cli.person import person_entry, person_json
 from hub.cli.request import ask_json
+from hub.cli.settings_text import settings_json
 from hub.cli.times import When, local_time, utc_time
 from hub.config import HubConfig
 from hub.history.letting_go import count, let_go, samples_of, touched, without
@@ -124,6 +125,7 @@ def export_command(id_: str) -> None:
             "installations": {
                 pump: data.model_dump(mode="json") for pump, data in held.installations.items()
             },
+            "settings": [settings_json(pump, record) for pump, record in held.settings.items()],
             "grants": [grant_json(one, at) for one in held.grants],
             "audit": [_event(one) for one in audit],
             "history": history,

@@ -14,6 +14,7 @@ from hub.enrolment.judging import judge_enrolment, judge_renewal, judge_repeat
 from hub.registry import (
     CertificateRecord,
     CodeRecord,
+    Holder,
     add_certificate,
     find_certificate,
     find_code,
@@ -35,8 +36,8 @@ class Terms:
 class Certified:
     """A certificate (DER) and whose it is. ``again``: it had been given before."""
 
-    heat_pump: str
-    box: str
+    holder: Holder
+    account: str
     serial: int
     der: bytes
     again: bool = False
@@ -64,9 +65,9 @@ def clear(session: Session, terms: Terms, asked: Enrol | Renew, sender: str, now
     if code.serial is None:
         return _Cleared(key, code)
     earlier = find_certificate(session, code.serial)
-    judge_repeat(earlier, key, code.heat_pump)
+    judge_repeat(earlier, key, code.holder)
     assert earlier is not None
-    given = Certified(code.heat_pump, code.box, code.serial, earlier.der, again=True)
+    given = Certified(code.holder, code.account, code.serial, earlier.der, again=True)
     return _Cleared(key, code, given)
 
 
@@ -76,10 +77,10 @@ def certify(session: Session, terms: Terms, asked: Enrol | Renew, sender: str, n
     if cleared.earlier is not None:
         return cleared.earlier
     record, serial = cleared.record, x509.random_serial_number()
-    certificate = terms.authority.issue(cleared.key, record.box, serial, now, terms.days)
+    certificate = terms.authority.issue(cleared.key, record.account, serial, now, terms.days)
     der, ends = certificate.public_bytes(Encoding.DER), certificate.not_valid_after_utc.timestamp()
     if isinstance(asked, Enrol):
         use_code(session, asked.identity, serial, der, now=now, ends=ends)
     else:
-        add_certificate(session, record.heat_pump, serial, der, now=now, ends=ends)
-    return Certified(record.heat_pump, record.box, serial, der)
+        add_certificate(session, record.holder, serial, der, now=now, ends=ends)
+    return Certified(record.holder, record.account, serial, der)

@@ -8,6 +8,7 @@ is wrong. An answer never tells whether there is such a code.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hub.addresses import Jid
@@ -29,7 +30,7 @@ GUEST_SHARE = Share(rate=0.1, burst=3)
 ALL_GUESTS = Share(rate=10, burst=50)
 """Of all guests together: a certificate is some milliseconds of work; 10 a second are 36,000 an hour."""
 BOX_SHARE = Share(rate=1 / 300, burst=5)
-"""Of one box: it asks every 20 days, and when something went wrong again after an hour."""
+"""Of one box or provider: it asks every 20 days, and when something went wrong again after an hour."""
 MAX_IN_HAND = 64
 """Requests being worked on."""
 FIRST_DELAY = 0.5
@@ -64,15 +65,14 @@ class Reply:
 class Desk:
     """The limits of one enrolment component and its answers.
 
-    ``guests``: the domain of those who have no account, ``boxes``: that of those who have; nobody else is
-    served. ``authorities``: who vouches for the server (DER).
+    ``guests``: the domain of those who have no account, ``accounts``: those of boxes and providers who have;
+    nobody else is served. ``authorities``: who vouches for the server (DER).
     """
 
-    def __init__(self, guests: str, boxes: str, authorities: tuple[bytes, ...]) -> None:
+    def __init__(self, guests: str, accounts: Collection[str], authorities: tuple[bytes, ...]) -> None:
         self._guests = guests
-        self._boxes = boxes
         self._authorities = authorities
-        self._each = {guests: Shares(GUEST_SHARE), boxes: Shares(BOX_SHARE)}
+        self._each = {guests: Shares(GUEST_SHARE)} | dict.fromkeys(accounts, Shares(BOX_SHARE))
         self._all = Shares(ALL_GUESTS)
         self._in_hand: set[str] = set()
         self._wrong: deque[float] = deque(maxlen=MAX_COUNTED)
@@ -142,7 +142,7 @@ class Desk:
 
     def tick(self, now: float) -> None:
         """Forget who was silent for long; about once a second."""
-        for shares in (*self._each.values(), self._all):
+        for shares in {id(one): one for one in (*self._each.values(), self._all)}.values():
             shares.sweep(now)
 
     def _admitted(self, shares: Shares, sender: Jid, now: float) -> bool:

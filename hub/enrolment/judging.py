@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.enrolment.authority import DAY, ForeignName, key_of_request, require_own_name
-from hub.registry import CertificateRecord, CodeRecord
+from hub.registry import CertificateRecord, CodeRecord, Holder
 from iec61850_model.enrolment.keys import proves, proves_renewal, verifier_of
 from iec61850_model.enrolment.messages import Enrol, Renew
 
@@ -19,19 +19,20 @@ GRACE = 90 * DAY
 """Seconds after its end in which a certificate can be renewed by its key: a box may come back from a winter
 in a drawer without anybody's help."""
 _NOBODYS = verifier_of(bytes(16))
+NOBODY_KNOWN = Holder()
 
 
 class Refused(Exception):
-    """No certificate; the text is for the log, never for who asks. ``heat_pump`` is known if the code is."""
+    """No certificate; the text is for the log, never for who asks. ``holder`` is known if the code is."""
 
-    def __init__(self, reason: str, heat_pump: str = "", *, wrong_proof: bool = False) -> None:
+    def __init__(self, reason: str, holder: Holder = NOBODY_KNOWN, *, wrong_proof: bool = False) -> None:
         super().__init__(reason)
-        self.heat_pump = heat_pump
+        self.holder = holder
         self.wrong_proof = wrong_proof
 
 
 def judge_enrolment(code: CodeRecord | None, asked: Enrol, now: float) -> ec.EllipticCurvePublicKey:
-    """The key to certify for the code's box. Raises Refused, BadRequest (whatever the code).
+    """The key to certify for the code's holder. Raises Refused, BadRequest (whatever the code).
 
     A code that was used is good for its own key once more: the answer may have been lost. ``code.serial``
     says so.
@@ -42,23 +43,25 @@ def judge_enrolment(code: CodeRecord | None, asked: Enrol, now: float) -> ec.Ell
     if code is None:
         raise Refused("there is no such code")
     if code.wrong >= MAX_WRONG:
-        raise Refused("too many wrong proofs were given for this code", code.heat_pump)
+        raise Refused("too many wrong proofs were given for this code", code.holder)
     if not proven:
-        raise Refused("the proof was not made with this code", code.heat_pump, wrong_proof=True)
+        raise Refused("the proof was not made with this code", code.holder, wrong_proof=True)
+    if asked.provider != bool(code.holder.provider):
+        raise Refused("it is a code for a provider, and a box asks, or the other way round", code.holder)
     if now >= code.expires:
-        raise Refused("the code has expired", code.heat_pump)
+        raise Refused("the code has expired", code.holder)
     if code.ended and code.serial is None:
-        raise Refused("the code was withdrawn, or a newer one was made", code.heat_pump)
-    _require_name(names, code.box, code.heat_pump)
+        raise Refused("the code was withdrawn, or a newer one was made", code.holder)
+    _require_name(names, code.account, code.holder)
     return key
 
 
-def judge_repeat(earlier: CertificateRecord | None, key: ec.EllipticCurvePublicKey, heat_pump: str) -> None:
+def judge_repeat(earlier: CertificateRecord | None, key: ec.EllipticCurvePublicKey, holder: Holder) -> None:
     """Raise Refused unless a used code is shown with the key it was used for, and that still counts."""
     if earlier is None or earlier.revoked:
-        raise Refused("the code was used, and its certificate counts no more", heat_pump)
+        raise Refused("the code was used, and its certificate counts no more", holder)
     if x509.load_der_x509_certificate(earlier.der).public_key() != key:
-        raise Refused("the code was used by somebody else", heat_pump)
+        raise Refused("the code was used by somebody else", holder)
 
 
 def judge_renewal(
@@ -71,21 +74,21 @@ def judge_renewal(
     key, names = key_of_request(asked.request)
     if certificate is None:
         raise Refused("there is no such certificate")
-    heat_pump = certificate.heat_pump
-    if sender != certificate.box and sender.rpartition("@")[2] != guests:
-        raise Refused("it is somebody else's certificate", heat_pump)
+    holder = certificate.holder
+    if sender != certificate.account and sender.rpartition("@")[2] != guests:
+        raise Refused("it is somebody else's certificate", holder)
     if not proves_renewal(x509.load_der_x509_certificate(certificate.der), asked.request, asked.proof):
-        raise Refused("the proof was not made with the certificate's key", heat_pump)
+        raise Refused("the proof was not made with the certificate's key", holder)
     if certificate.revoked:
-        raise Refused("the certificate is revoked", heat_pump)
+        raise Refused("the certificate is revoked", holder)
     if now >= certificate.ends + GRACE:
-        raise Refused("the certificate ran out too long ago", heat_pump)
-    _require_name(names, certificate.box, heat_pump)
+        raise Refused("the certificate ran out too long ago", holder)
+    _require_name(names, certificate.account, holder)
     return key
 
 
-def _require_name(names: list[x509.GeneralName], box: str, heat_pump: str) -> None:
+def _require_name(names: list[x509.GeneralName], account: str, holder: Holder) -> None:
     try:
-        require_own_name(names, box)
+        require_own_name(names, account)
     except ForeignName as foreign:
-        raise Refused(str(foreign), heat_pump) from None
+        raise Refused(str(foreign), holder) from None

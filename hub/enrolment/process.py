@@ -18,11 +18,11 @@ from hub.enrolment.authority import BadRequest
 from hub.enrolment.certifying import Certified, Terms, certify, clear
 from hub.enrolment.desk import Desk, Reply, Work
 from hub.enrolment.files import load_authority, server_authorities, write_revoked
-from hub.enrolment.judging import Refused
-from hub.registry import Registry, RegistryError, count_wrong, current_revision, revoked_serials
+from hub.enrolment.judging import NOBODY_KNOWN, Refused
+from hub.registry import Holder, Registry, RegistryError, count_wrong, current_revision, revoked_serials
 from hub.stanzas import Stanza
 from iec61850_model.enrolment.code import enrolment_address, guest_domain
-from iec61850_model.enrolment.messages import Enrol, Issued
+from iec61850_model.enrolment.messages import Enrol, Issued, Renew
 
 log = structlog.get_logger()
 
@@ -67,19 +67,23 @@ class EnrolmentSnapshot:
 
 
 class EnrolmentProcess:
-    """Answers boxes, and keeps the list of revoked certificates up to date."""
+    """Answers boxes and providers, and keeps the list of revoked certificates up to date."""
 
     def __init__(self, config: HubConfig, registry: Registry, audit: AuditLog) -> None:
         section = config.enrolment
-        if section.box_domain is None:
-            raise ConfigError("enrolment.box_domain is not set: it is the domain where boxes log in")
+        accounts = section.account_domains
+        if not accounts:
+            raise ConfigError(
+                "neither enrolment.box_domain nor enrolment.provider_domain is set: where boxes and providers"
+                " log in with certificates of this hub"
+            )
         self._config = config
         self._registry = registry
         self._audit = audit
         guests = guest_domain(config.domain)
         self._authorities = server_authorities(section)
         self._terms = Terms(load_authority(section), section.certificate_days, guests)
-        self._desk = Desk(guests, section.box_domain, self._authorities)
+        self._desk = Desk(guests, accounts, self._authorities)
         port = section.component_port or config.xmpp.component_port
         address = enrolment_address(config.domain)
         self._link = ComponentLink(address, config.enrolment_secret(), (config.xmpp.host, port), self._take)
@@ -126,7 +130,7 @@ class EnrolmentProcess:
             self._send(self._desk.failed(work).xml)
         else:
             config = self._config
-            issued = Issued(done.box, config.domain, config.history_domain, done.der, self._authorities)
+            issued = Issued(done.account, config.domain, config.history_domain, done.der, self._authorities)
             self._send(self._desk.issued(work, issued).xml)
 
     async def _certify(self, work: Work, now: float) -> Certified:
@@ -135,30 +139,21 @@ class EnrolmentProcess:
             done = await session.run_sync(certify, self._terms, work.asked, work.sender.bare, now)
             await session.flush()
             if not done.again:
-                service = "box enrolled" if isinstance(work.asked, Enrol) else "box certificate renewed"
-                await self._audit.append(
-                    AuditEntry(
-                        at=now,
-                        kind=AuditKind.OPERATOR,
-                        heat_pump=done.heat_pump,
-                        box=done.box,
-                        service=service,
-                        detail=f"certificate {done.serial:X}",
-                        actor=ACTOR,
-                    )
-                )
+                await self._audit.append(_given(now, work.asked, done))
         self._revoked.revision = -1  # a new code's certificate revokes the former ones
-        log.info("certificate given", heat_pump=done.heat_pump, box=done.box, serial=f"{done.serial:X}")
+        who = {key: value for key, value in done.holder._asdict().items() if value}
+        log.info("certificate given", **who, account=done.account, serial=f"{done.serial:X}")
         return done
 
     async def _refuse(self, work: Work, refused: Refused, now: float) -> None:
         reply = self._desk.refused(work, now)
-        log.warning("no certificate", reason=str(refused), heat_pump=refused.heat_pump)
+        holder = refused.holder
+        log.warning("no certificate", reason=str(refused), **holder._asdict())
         try:
             if refused.wrong_proof and isinstance(work.asked, Enrol):
                 await self._registry.run(count_wrong, work.asked.identity)
-            if refused.heat_pump:
-                await self._audit.append(_refusal(now, refused.heat_pump, str(refused)))
+            if any(holder):
+                await self._audit.append(_refusal(now, holder, str(refused)))
             else:
                 self._unknown.count += 1
         except (SQLAlchemyError, AuditError) as error:
@@ -206,7 +201,9 @@ class EnrolmentProcess:
         unknown = self._unknown
         if unknown.count and now - unknown.since >= COUNTED_EVERY:
             self._unknown = _Unknown(since=now)
-            await self._audit.append(_refusal(now, "", f"{unknown.count} requests with unknown codes"))
+            await self._audit.append(
+                _refusal(now, NOBODY_KNOWN, f"{unknown.count} requests with unknown codes")
+            )
 
     def snapshot(self) -> EnrolmentSnapshot:
         """The state now, for Prometheus; called from the probe's thread, so it only reads."""
@@ -232,7 +229,19 @@ class EnrolmentProcess:
         return wrong
 
 
-def _refusal(at: float, heat_pump: str, reason: str) -> AuditEntry:
+def _given(at: float, asked: Enrol | Renew, done: Certified) -> AuditEntry:
+    holder = done.holder
+    who, its = ("provider", done.account) if holder.provider else ("box", "")
+    what = "enrolled" if isinstance(asked, Enrol) else "certificate renewed"
     return AuditEntry(
-        at=at, kind=AuditKind.REFUSAL, heat_pump=heat_pump, service="enrolment", detail=reason, actor=ACTOR
-    )
+        at=at, kind=AuditKind.OPERATOR, heat_pump=holder.heat_pump, box="" if its else done.account,
+        provider=holder.provider, provider_jid=its, service=f"{who} {what}",
+        detail=f"certificate {done.serial:X}", actor=ACTOR,
+    )  # fmt: skip
+
+
+def _refusal(at: float, holder: Holder, reason: str) -> AuditEntry:
+    return AuditEntry(
+        at=at, kind=AuditKind.REFUSAL, heat_pump=holder.heat_pump, provider=holder.provider,
+        service="enrolment", detail=reason, actor=ACTOR,
+    )  # fmt: skip

@@ -12,7 +12,9 @@ from hub.history.collecting import Collecting
 
 @dataclass(slots=True, eq=False)
 class Box:
-    """One followed box. ``greeted``: it heard of this collector since the link is up."""
+    """One followed box. ``greeted``: it heard of this collector since the link is up; ``waiting``: how many
+    of its reports are not stored yet.
+    """
 
     pk: int
     heat_pump: str
@@ -20,6 +22,7 @@ class Box:
     series: int
     machine: Collecting
     greeted: bool = False
+    waiting: int = 0
     _scheduled: float | None = None
 
     @property
@@ -51,9 +54,13 @@ class Boxes:
     def drop(self, box: Box) -> None:
         """Follow it no longer."""
         del self.by_pk[box.pk]
+        self.unhear(box)
+        box.machine.due = None
+
+    def unhear(self, box: Box) -> None:
+        """Find it no longer by its JID."""
         if self._by_jid.get(box.jid) is box:
             del self._by_jid[box.jid]
-        box.machine.due = None
 
     def of_jid(self, full_jid: str) -> Box | None:
         """The box with this full JID."""

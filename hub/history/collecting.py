@@ -68,11 +68,14 @@ class Stage(enum.StrEnum):
 
 @dataclass(slots=True)
 class Collecting:
-    """One box. ``period``: seconds of one sample. ``position``: EntryID of the last report taken."""
+    """One box. ``period``: seconds of one sample. ``position``: EntryID of the last report taken. ``since``:
+    what it measured before was elsewhere, for the box came in place of another (seconds since 1970 UTC).
+    """
 
     period: int
     consents: tuple[Consent, ...] = ()
     position: bytes | None = None
+    since: float = 0.0
     stage: Stage = Stage.AWAY
     due: float | None = None
     _attempt: int = 0
@@ -279,7 +282,7 @@ class Collecting:
             return Take(entry, None, overflow, misdated=True, run=self._run)
         end = interval_of(time, self.period)
         measured = min(time, end) - self.period, max(time, end)
-        if not in_force_throughout(self.consents, *measured):
+        if measured[0] < self.since or not in_force_throughout(self.consents, *measured):
             return Take(entry, None, overflow, run=self._run)
         return Take(entry, sample_of(report, layout, end), overflow, measured=measured, run=self._run)
 

@@ -44,6 +44,8 @@ OPEN_RETRY = 2.0
 """Seconds until a history database that cannot be reached is tried again."""
 CLOSE_PATIENCE = 5.0
 """Seconds that reports may take to be stored when the collector ends; what is left its box still has."""
+LATER = 1.0
+"""Seconds added to a time so that it is after all that was stored before."""
 _LOGGED = {"fault": "warning", "resync": "warning", "enabled": "debug", "put off": "debug"}
 """How loudly what happened with a box is told; all else is info. What is put off is so for all boxes at once:
 who has the trouble tells it."""
@@ -86,6 +88,7 @@ class CollectorProcess:
         self._exchange = Exchange(self._link)
         self._segments = Segments()
         self._boxes = Boxes()
+        self._parted: dict[int, float] = {}
         self._counts = CollectorCounts()
         self._turns: Pacer[Box] = Pacer(config.history.pace, self._turn)
         self._greetings: Pacer[tuple[Box, bool]] = Pacer(config.presence.pace, self._greet)
@@ -130,25 +133,46 @@ class CollectorProcess:
     async def _consents(self, changed: Iterable[Consented]) -> list[Consented]:
         """Take over consents: those that end at once, new ones once their series are open.
 
-        Returns those that could not be opened: the history database is away.
+        Returns those to be tried again: that could not be opened, for the history database is away, or whose
+        former box's reports are not stored yet.
         """
         now = time.time()
         new: list[Consented] = []
+        waiting: list[Consented] = []
         for one in changed:
             box = self._boxes.by_pk.get(one.pk)
             if box is None:
                 new += [one] if one.consents else []
             elif one.removed:
                 self._remove(box, now)
+            elif one.box != box.bare_jid:
+                self._perform(box, box.machine.agree(one.consents, now))
+                if self._part(box, now):
+                    new += [one] if one.consents else []
+                else:
+                    waiting.append(one)
             else:
                 self._perform(box, box.machine.agree(one.consents, now))
-        return await self._follow(new)
+        return [*waiting, *await self._follow(new)]
 
     def _remove(self, box: Box, now: float) -> None:
         box.machine.agree((), now)
         box.machine.away(now)
         self._perform(box, [Abort()])
         self._boxes.drop(box)
+
+    def _part(self, box: Box, now: float) -> bool:
+        """Another box stands for the heat pump: hear no more of this one, and follow it no longer once all
+        that it reported is stored. Else the EntryID of its last report would come after that of the new one's
+        first.
+        """
+        self._perform(box, [*box.machine.away(now), Abort()])
+        self._boxes.unhear(box)
+        if box.waiting:
+            return False
+        self._boxes.drop(box)
+        self._parted[box.pk] = now + LATER
+        return True
 
     async def _follow(self, new: list[Consented]) -> list[Consented]:
         if not new:
@@ -157,6 +181,9 @@ class CollectorProcess:
         now = time.time()
         series = await self._watch.series_of([one.pk for one in new])
         try:
+            await self._store.forget_entries(
+                {series[one.pk]: self._parted.get(one.pk, one.replaced) for one in new if one.replaced}
+            )
             entries = await self._store.open_series(series.values(), now)
         except (SQLAlchemyError, OSError) as failed:
             log.error(
@@ -165,7 +192,8 @@ class CollectorProcess:
             return new
         for one in new:
             number = series[one.pk]
-            machine = Collecting(self._config.history.interval, position=entries[number])
+            self._parted.pop(one.pk, None)
+            machine = Collecting(self._config.history.interval, position=entries[number], since=one.since)
             box = Box(one.pk, one.heat_pump, one.box, number, machine)
             self._boxes.add(box)
             self._perform(box, machine.agree(one.consents, now))
@@ -251,11 +279,13 @@ class CollectorProcess:
     def _take(self, box: Box, taken: Take) -> bool:
         assert self._writer is not None
         intake = Intake(box.series, taken.entry, taken.sample, taken.overflow, taken.misdated)
-        return self._writer.put(
-            intake, partial(self._allowed, box, taken), partial(self._settled, box, taken)
-        )
+        allowed, settled = partial(self._allowed, box, taken), partial(self._settled, box, taken)
+        put = self._writer.put(intake, allowed, settled)
+        box.waiting += put
+        return put
 
     def _settled(self, box: Box, taken: Take, stored: bool) -> None:
+        box.waiting -= 1
         self._perform(box, box.machine.settled(taken, stored, time.time()))
 
     # --- effects ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,6 +139,15 @@ class HistoryStore:
                     found |= dict.fromkeys(new)
         return found
 
+    async def forget_entries(self, before: Mapping[int, float]) -> None:
+        """Of these series what was stored before (seconds since 1970 UTC) is another box's: its EntryID says
+        nothing of the present one, whose buffer may number its entries alike.
+        """
+        if before:
+            rows = [{"of_series": series, "at": at} for series, at in before.items()]
+            async with self._engine.begin() as connection:
+                await connection.execute(_FORGET, rows)
+
     @staticmethod
     async def _last_entries(connection: AsyncConnection, series: list[int]) -> dict[int, bytes | None]:
         rows = await connection.execute(
@@ -236,6 +245,14 @@ def _parts(series: Collection[int]) -> Iterator[list[int]]:
 
 
 _FIRST, _LAST = bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)
+_FORGET = (
+    update(STATE)
+    .where(
+        STATE.c.series == bindparam("of_series", type_=BigInteger),
+        STATE.c.stored_at < bindparam("at", type_=Float(53)),
+    )
+    .values(last_entry=None)
+)
 _UPDATE = (
     update(STATE)
     .where(STATE.c.series == bindparam("of_series", type_=BigInteger))

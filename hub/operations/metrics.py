@@ -51,3 +51,9 @@ class OperationsMetrics(Collector):
         yield commands
         yield GaugeMetricFamily("ops_command_sessions", "commands that are being given", now.sessions)
         yield CounterMetricFamily("ops_troubles", "attempts that failed", now.counts.troubles)
+        settings = CounterMetricFamily(
+            "ops_settings", "settings of a box read or written back", labels=["what"]
+        )
+        for what, count in sorted(now.settings.done.items()):
+            settings.add_metric([what], count)
+        yield settings

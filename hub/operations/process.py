@@ -20,6 +20,7 @@ from hub.operations.commands.office import Office
 from hub.operations.desk import Desk, Stage
 from hub.operations.events import Ask, Effect, Finished, Queue, Trouble
 from hub.operations.link import OperationsLink
+from hub.operations.settings_keeping import SettingsCounts, SettingsKeeping
 from hub.operations.watch import News, SteeringWatch
 from hub.pacing import Pacer
 from hub.registry import OpenSteering, Registry, SteeringState
@@ -54,6 +55,7 @@ class OperationsSnapshot:
     unwritten: int
     loop_lag: float
     counts: OperationsCounts
+    settings: SettingsCounts
     commands: Counter[str]
     """How commands of clients ended."""
     sessions: int
@@ -85,6 +87,7 @@ class OperationsProcess:
         self._commands = CommandDesk(office, self._link.answer)
         self._link.on_request, self._link.on_saying = self._commands.take, office.heard
         self._watch = SteeringWatch(registry, audit, self._news)
+        self._settings = SettingsKeeping(registry, audit, self._link, config.operations.pace)
         self._turns: Pacer[_Box] = Pacer(config.operations.pace, self._turn)
         self._boxes: dict[str, _Box] = {}
         self._by_heat_pump: dict[str, _Box] = {}
@@ -100,14 +103,9 @@ class OperationsProcess:
         log.info("operations starts", domain=self._domain, boxes=len(self._boxes))
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (
-                    self._link.run(),
-                    self._turns.run(),
-                    self._watch.run(),
-                    self._accounts.run(),
-                    self._clock(),
-                ):
-                    tasks.create_task(work)
+                for part in (self._link, self._turns, self._watch, self._settings, self._accounts):
+                    tasks.create_task(part.run())
+                tasks.create_task(self._clock())
         finally:
             self._commands.stop()
             for task in self._asking:
@@ -127,6 +125,12 @@ class OperationsProcess:
             self._perform(box, box.desk.take(job, now))
 
     def _box_of(self, job: OpenSteering) -> _Box:
+        former = self._by_heat_pump.get(job.heat_pump)
+        if former is not None and former.jid != job.box and job.key in former.desk.jobs:
+            former.desk.away()  # the heat pump has another box now, and all its jobs are told anew
+            self._boxes.pop(former.jid, None)
+            self._waiting.discard(former)
+            self._unname(former)
         box = self._boxes.get(job.box)
         if box is None:
             box = self._boxes[job.box] = _Box(job.box, job.heat_pump, Desk())
@@ -236,6 +240,7 @@ class OperationsProcess:
             unwritten=len(self._watch),
             loop_lag=self._loop_lag,
             counts=self._counts,
+            settings=self._settings.counts,
             commands=self._commands.counts.copy(),
             sessions=self._commands.sessions,
         )

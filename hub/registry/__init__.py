@@ -2,15 +2,14 @@
 
 from hub.registry.changes import changes_since
 from hub.registry.enrolment import (
-    BoxRecord,
     CertificateRecord,
     CodeRecord,
+    Holder,
     add_certificate,
     add_code,
     count_wrong,
     find_certificate,
     find_code,
-    list_boxes,
     revoke_certificates,
     revoked_serials,
     use_code,
@@ -68,7 +67,7 @@ from hub.registry.routers import (
     set_listening,
     wait_until_taken,
 )
-from hub.registry.shut_out import account_of, let_in, shut_out
+from hub.registry.shut_out import account_of, let_in, let_in_provider, shut_out, shut_out_provider
 from hub.registry.steering import SteeringRecord
 from hub.registry.steering_work import (
     ExpiredGrant,
@@ -88,7 +87,6 @@ __all__ = [
     "MAX_MEMBERS",
     "REGISTRY_SCHEMA",
     "ROUTER_STALE_AFTER",
-    "BoxRecord",
     "CertificateRecord",
     "CodeRecord",
     "Conflict",
@@ -98,6 +96,7 @@ __all__ = [
     "Heard",
     "HeardSession",
     "HeatPumpRow",
+    "Holder",
     "InvalidInput",
     "MembersChange",
     "NewGrant",
@@ -139,7 +138,7 @@ __all__ = [
     "known_heat_pumps",
     "leave_router",
     "let_in",
-    "list_boxes",
+    "let_in_provider",
     "list_grants",
     "list_groups",
     "list_heat_pumps",
@@ -161,6 +160,7 @@ __all__ = [
     "revoked_serials",
     "set_listening",
     "shut_out",
+    "shut_out_provider",
     "steering_ended",
     "steering_ready",
     "use_code",

@@ -7,12 +7,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import CompoundSelect, Row, delete, null, select, union_all
 from sqlalchemy.orm import Session
 
 from hub.registry.models import GrantRow, GroupMemberRow, HeatPumpRow, HistorySeriesRow
 from hub.registry.rights import rights_of
+from hub.registry.settings_models import SettingsStateRow
 from hub.roster import Right
 
 SERIES_BITS = 63
@@ -50,13 +52,17 @@ def in_force_throughout(consents: Iterable[Consent], start: float, end: float) -
 
 @dataclass(frozen=True, slots=True)
 class Consented:
-    """A heat pump and its consents, past ones too; of a removed heat pump there are none."""
+    """A heat pump and its consents, past ones too; of a removed heat pump there are none. ``since``: its box
+    came in place of one that was last seen then; ``replaced``: when it did, 0 for the first box.
+    """
 
     pk: int
     heat_pump: str
     box: str
     removed: bool
     consents: tuple[Consent, ...]
+    since: float = 0.0
+    replaced: float = 0.0
 
 
 def consents_since(session: Session, revision: int) -> list[Consented]:
@@ -78,7 +84,10 @@ def consents_since(session: Session, revision: int) -> list[Consented]:
     return list(_joined(session, rows.all(), everything=False))
 
 
-_PUMPS = select(HeatPumpRow.pk, HeatPumpRow.id, HeatPumpRow.box, HeatPumpRow.removed_at)
+_PUMPS = select(
+    HeatPumpRow.pk, HeatPumpRow.id, HeatPumpRow.box, HeatPumpRow.removed_at, SettingsStateRow.measures_from,
+    SettingsStateRow.since,
+).join(SettingsStateRow, SettingsStateRow.heat_pump_pk == HeatPumpRow.pk, isouter=True)  # fmt: skip
 _CONSENTING = (GrantRow.purpose != "", GrantRow.rights.contains(Right.HISTORY.value))
 _GRANTS = select(
     GrantRow.heat_pump_pk, GrantRow.rights, GrantRow.valid_from, GrantRow.created, GrantRow.until,
@@ -93,14 +102,15 @@ _GROUP_GRANTS = (
     .where(*_CONSENTING)
 )  # fmt: skip
 
+_PumpRow: TypeAlias = Row[int, str, str, float | None, float | None, float | None]
 
-def _joined(
-    session: Session, pumps: Sequence[Row[int, str, str, float | None]], *, everything: bool
-) -> Iterator[Consented]:
+
+def _joined(session: Session, pumps: Sequence[_PumpRow], *, everything: bool) -> Iterator[Consented]:
     consents = _consents(session, None if everything else [pump.pk for pump in pumps])
-    for pk, id_, box, removed_at in pumps:
+    for pk, id_, box, removed_at, since, replaced in pumps:
         removed = removed_at is not None
-        yield Consented(pk, id_, box, removed, () if removed else tuple(consents.get(pk, ())))
+        agreed = () if removed else tuple(consents.get(pk, ()))
+        yield Consented(pk, id_, box, removed, agreed, since or 0.0, replaced or 0.0)
 
 
 def _consents(session: Session, of: list[int] | None) -> dict[int, list[Consent]]:

@@ -1,30 +1,47 @@
-"""One-time codes and certificates of boxes: made, used, listed."""
+"""One-time codes and certificates of boxes and providers: made, used, listed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.registry.enrolment_models import CertificateRow, EnrolmentCodeRow, ShutOutRow
-from hub.registry.lookup import get_heat_pump
-from hub.registry.models import HeatPumpRow
+from hub.registry.enrolment_models import CertificateRow, EnrolmentCodeRow
+from hub.registry.lookup import get_heat_pump, get_provider
+from hub.registry.models import HeatPumpRow, ProviderRow
 from hub.registry.routers import next_revision
-from hub.registry.shut_out import account_of, let_in_again
+from hub.registry.shut_out import account_of, is_shut_out, let_in_again
 
 KEPT_CERTIFICATES = 365 * 86_400.0
 """Seconds a certificate is kept after its end: longer than it could be renewed by its key."""
 KEPT_CODES = 30 * 86_400.0
 """Seconds a code is kept after it can no longer be used; what became of it stands in the audit."""
 
+HolderRow: TypeAlias = HeatPumpRow | ProviderRow
+"""Who has an account: a heat pump that of its box, a provider his own."""
+
+
+class Holder(NamedTuple):
+    """The same by id: one of the two."""
+
+    heat_pump: str = ""
+    provider: str = ""
+
+    def row(self, session: Session) -> HolderRow:
+        """Raises NotFound."""
+        if self.provider:
+            return get_provider(session, self.provider)
+        return get_heat_pump(session, self.heat_pump)
+
 
 @dataclass(frozen=True, slots=True)
 class CodeRecord:
-    """A code of a heat pump that is there. ``serial``: what it was used for."""
+    """A code of somebody who is there. ``serial``: what it was used for."""
 
-    heat_pump: str
-    box: str
+    holder: Holder
+    account: str
     verifier: bytes
     expires: float
     ended: bool
@@ -34,37 +51,25 @@ class CodeRecord:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRecord:
-    """A certificate of a heat pump that is there and whose box has the account it names."""
+    """A certificate of somebody who is there and has the account it names."""
 
-    heat_pump: str
-    box: str
+    holder: Holder
+    account: str
     der: bytes
     ends: float
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BoxRecord:
-    """What is known of a box's way in. Of ``certificate_ends`` and ``code_expires`` the last counts."""
-
-    heat_pump: str
-    box: str
-    shut_out_at: float | None
-    serial: str | None
-    certificate_ends: float | None
-    code_expires: float | None
-
-
 def add_code(
-    session: Session, heat_pump: str, identity: bytes, verifier: bytes, *, now: float, expires: float
+    session: Session, holder: Holder, identity: bytes, verifier: bytes, *, now: float, expires: float
 ) -> EnrolmentCodeRow:
-    """A new code for a heat pump's box; those before it end. Raises NotFound."""
-    pump = get_heat_pump(session, heat_pump)
-    _end_codes(session, pump.pk, now)
+    """A new code; those its holder had before end. Raises NotFound."""
+    owner = holder.row(session)
+    _end_codes(session, owner, now)
     session.execute(delete(EnrolmentCodeRow).where(EnrolmentCodeRow.expires < now - KEPT_CODES))
     row = EnrolmentCodeRow(
-        identity=identity.hex(), verifier=verifier.hex(), heat_pump_pk=pump.pk, box=account_of(session, pump),
-        created=now, expires=expires, ended=None, wrong=0, serial=None,
+        identity=identity.hex(), verifier=verifier.hex(), account=account_of(session, owner), created=now,
+        expires=expires, ended=None, wrong=0, serial=None, **_key(owner),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -72,18 +77,23 @@ def add_code(
 
 
 def find_code(session: Session, identity: bytes) -> CodeRecord | None:
-    """The code, used or not; None if there is none, or its heat pump is gone."""
+    """The code, used or not; None if there is none, or its holder is gone."""
     found = session.execute(
-        select(EnrolmentCodeRow, HeatPumpRow.id)
-        .join(HeatPumpRow, EnrolmentCodeRow.heat_pump_pk == HeatPumpRow.pk)
-        .where(EnrolmentCodeRow.identity == identity.hex(), HeatPumpRow.removed_at.is_(None))
+        select(EnrolmentCodeRow, HeatPumpRow.id, ProviderRow.id)
+        .join(HeatPumpRow, EnrolmentCodeRow.heat_pump_pk == HeatPumpRow.pk, isouter=True)
+        .join(ProviderRow, EnrolmentCodeRow.provider_pk == ProviderRow.pk, isouter=True)
+        .where(
+            EnrolmentCodeRow.identity == identity.hex(),
+            HeatPumpRow.removed_at.is_(None),
+            ProviderRow.removed_at.is_(None),
+        )
     ).first()
     if found is None:
         return None
-    row, heat_pump = found
+    row, heat_pump, provider = found
     return CodeRecord(
-        heat_pump, row.box, bytes.fromhex(row.verifier), row.expires, row.ended is not None, row.wrong,
-        None if row.serial is None else int(row.serial, 16),
+        Holder(heat_pump or "", provider or ""), row.account, bytes.fromhex(row.verifier), row.expires,
+        row.ended is not None, row.wrong, None if row.serial is None else int(row.serial, 16),
     )  # fmt: skip
 
 
@@ -97,124 +107,107 @@ def count_wrong(session: Session, identity: bytes) -> None:
 
 
 def use_code(session: Session, identity: bytes, serial: int, der: bytes, *, now: float, ends: float) -> None:
-    """The code has been used for this certificate: the box's way in from now on, whatever was before."""
+    """The code has been used for this certificate: its holder's way in from now on, whatever was before."""
     row = session.get_one(EnrolmentCodeRow, identity.hex())
     row.ended, row.serial = now, f"{serial:X}"
-    pump = session.get_one(HeatPumpRow, row.heat_pump_pk)
-    revoke_certificates(session, pump.pk, now)
-    _forget_old(session, pump.pk, now)
-    session.add(_certificate(pump.pk, row.box, serial, der, now, ends))
+    owner: HolderRow
+    if row.provider_pk is not None:
+        owner = session.get_one(ProviderRow, row.provider_pk)
+    else:
+        owner = session.get_one(HeatPumpRow, row.heat_pump_pk)
+    revoke_certificates(session, owner, now)
+    _forget_old(session, owner, now)
+    session.add(_certificate(owner, row.account, serial, der, now, ends))
     session.flush()
-    if session.get(ShutOutRow, pump.pk) is not None:
-        let_in_again(session, pump, next_revision(session))
+    if is_shut_out(session, owner):
+        let_in_again(session, owner, next_revision(session))
 
 
 def find_certificate(session: Session, serial: int) -> CertificateRecord | None:
-    """The certificate with this serial number, of a heat pump that is there under the same account."""
+    """The certificate with this serial number, of somebody who is there under the same account."""
+    here = or_(
+        and_(HeatPumpRow.removed_at.is_(None), HeatPumpRow.box == CertificateRow.account),
+        and_(ProviderRow.removed_at.is_(None), ProviderRow.jid == CertificateRow.account),
+    )
     found = session.execute(
-        select(CertificateRow, HeatPumpRow.id)
-        .join(HeatPumpRow, CertificateRow.heat_pump_pk == HeatPumpRow.pk)
-        .where(
-            CertificateRow.serial == f"{serial:X}",
-            HeatPumpRow.removed_at.is_(None),
-            HeatPumpRow.box == CertificateRow.box,
-        )
+        select(CertificateRow, HeatPumpRow.id, ProviderRow.id)
+        .join(HeatPumpRow, CertificateRow.heat_pump_pk == HeatPumpRow.pk, isouter=True)
+        .join(ProviderRow, CertificateRow.provider_pk == ProviderRow.pk, isouter=True)
+        .where(CertificateRow.serial == f"{serial:X}", here)
     ).first()
     if found is None:
         return None
-    row, heat_pump = found
-    return CertificateRecord(heat_pump, row.box, row.der, row.ends, row.revoked_at is not None)
+    row, heat_pump, provider = found
+    holder = Holder(heat_pump or "", provider or "")
+    return CertificateRecord(holder, row.account, row.der, row.ends, row.revoked_at is not None)
 
 
 def add_certificate(
-    session: Session, heat_pump: str, serial: int, der: bytes, *, now: float, ends: float
+    session: Session, holder: Holder, serial: int, der: bytes, *, now: float, ends: float
 ) -> None:
-    """The next certificate of a heat pump's box; the former ones run out by themselves. Raises NotFound."""
-    pump = get_heat_pump(session, heat_pump)
-    _forget_old(session, pump.pk, now)
-    session.add(_certificate(pump.pk, pump.box, serial, der, now, ends))
+    """The next certificate; the former ones run out by themselves. Raises NotFound."""
+    owner = holder.row(session)
+    _forget_old(session, owner, now)
+    account = owner.box if isinstance(owner, HeatPumpRow) else owner.jid
+    session.add(_certificate(owner, account, serial, der, now, ends))
     session.flush()
 
 
-def revoke_certificates(session: Session, heat_pump_pk: int, now: float) -> int:
-    """None of a heat pump's certificates counts any more; returns how many did."""
-    which = (CertificateRow.heat_pump_pk == heat_pump_pk) & CertificateRow.revoked_at.is_(None)
+def revoke_certificates(session: Session, owner: HolderRow, now: float) -> int:
+    """None of its certificates counts any more; returns how many did."""
+    which = _of(CertificateRow, owner) & CertificateRow.revoked_at.is_(None)
     revoked = list(session.scalars(select(CertificateRow.serial).where(which, CertificateRow.ends > now)))
     session.execute(update(CertificateRow).where(which).values(revoked_at=now))
     return len(revoked)
 
 
-def withdraw_codes(session: Session, heat_pump: str, now: float) -> None:
-    """No code of a heat pump counts any more. Raises NotFound."""
-    _end_codes(session, get_heat_pump(session, heat_pump).pk, now)
+def withdraw_codes(session: Session, holder: Holder, now: float) -> None:
+    """No code of it counts any more. Raises NotFound."""
+    _end_codes(session, holder.row(session), now)
 
 
 def revoked_serials(session: Session, now: float) -> list[str]:
-    """The serial numbers a server must refuse: revoked, or of removed heat pumps, and not yet run out."""
+    """The serial numbers a server must refuse: revoked, or of somebody removed, and not yet run out."""
     return list(
         session.scalars(
             select(CertificateRow.serial)
-            .join(HeatPumpRow, CertificateRow.heat_pump_pk == HeatPumpRow.pk)
+            .join(HeatPumpRow, CertificateRow.heat_pump_pk == HeatPumpRow.pk, isouter=True)
+            .join(ProviderRow, CertificateRow.provider_pk == ProviderRow.pk, isouter=True)
             .where(
                 CertificateRow.ends > now,
-                or_(CertificateRow.revoked_at.is_not(None), HeatPumpRow.removed_at.is_not(None)),
+                or_(
+                    CertificateRow.revoked_at.is_not(None),
+                    HeatPumpRow.removed_at.is_not(None),
+                    ProviderRow.removed_at.is_not(None),
+                ),
             )
             .order_by(CertificateRow.serial)
         )
     )
 
 
-def list_boxes(session: Session, now: float) -> list[BoxRecord]:
-    """Every heat pump's box and its way in."""
-    certificates: dict[int, CertificateRow] = {}
-    for row in session.scalars(
-        select(CertificateRow).where(CertificateRow.revoked_at.is_(None)).order_by(CertificateRow.issued)
-    ):
-        certificates[row.heat_pump_pk] = row
-    codes: dict[int, float] = dict(
-        session.execute(
-            select(EnrolmentCodeRow.heat_pump_pk, EnrolmentCodeRow.expires).where(
-                EnrolmentCodeRow.ended.is_(None), EnrolmentCodeRow.expires > now
-            )
-        ).all()
-    )
-    out = {row.heat_pump_pk: row for row in session.scalars(select(ShutOutRow))}
-    pumps = session.scalars(
-        select(HeatPumpRow).where(HeatPumpRow.removed_at.is_(None)).order_by(HeatPumpRow.id)
-    )
-    return [
-        BoxRecord(
-            pump.id,
-            out[pump.pk].box if pump.pk in out else pump.box,
-            out[pump.pk].at if pump.pk in out else None,
-            certificates[pump.pk].serial if pump.pk in certificates else None,
-            certificates[pump.pk].ends if pump.pk in certificates else None,
-            codes.get(pump.pk),
-        )
-        for pump in pumps
-    ]
-
-
 def _certificate(
-    heat_pump_pk: int, box: str, serial: int, der: bytes, now: float, ends: float
+    owner: HolderRow, account: str, serial: int, der: bytes, now: float, ends: float
 ) -> CertificateRow:
     return CertificateRow(
-        serial=f"{serial:X}", heat_pump_pk=heat_pump_pk, box=box, der=der, issued=now, ends=ends,
-        revoked_at=None,
-    )  # fmt: skip
-
-
-def _forget_old(session: Session, heat_pump_pk: int, now: float) -> None:
-    session.execute(
-        delete(CertificateRow).where(
-            CertificateRow.heat_pump_pk == heat_pump_pk, CertificateRow.ends < now - KEPT_CERTIFICATES
-        )
+        serial=f"{serial:X}", account=account, der=der, issued=now, ends=ends, revoked_at=None, **_key(owner)
     )
 
 
-def _end_codes(session: Session, heat_pump_pk: int, now: float) -> None:
-    session.execute(
-        update(EnrolmentCodeRow)
-        .where(EnrolmentCodeRow.heat_pump_pk == heat_pump_pk, EnrolmentCodeRow.ended.is_(None))
-        .values(ended=now)
-    )
+def _forget_old(session: Session, owner: HolderRow, now: float) -> None:
+    old = _of(CertificateRow, owner) & (CertificateRow.ends < now - KEPT_CERTIFICATES)
+    session.execute(delete(CertificateRow).where(old))
+
+
+def _end_codes(session: Session, owner: HolderRow, now: float) -> None:
+    open_ = _of(EnrolmentCodeRow, owner) & EnrolmentCodeRow.ended.is_(None)
+    session.execute(update(EnrolmentCodeRow).where(open_).values(ended=now))
+
+
+def _of(table: type[CertificateRow | EnrolmentCodeRow], owner: HolderRow) -> ColumnElement[bool]:
+    column = table.heat_pump_pk if isinstance(owner, HeatPumpRow) else table.provider_pk
+    return column == owner.pk
+
+
+def _key(owner: HolderRow) -> dict[str, int]:
+    return {"heat_pump_pk" if isinstance(owner, HeatPumpRow) else "provider_pk": owner.pk}

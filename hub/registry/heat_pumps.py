@@ -13,6 +13,7 @@ from hub.registry.master_data import forget_metering_points
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
+from hub.registry.settings import forget_settings
 from hub.registry.steering import box_moved, give_up_steering
 from hub.roster import HeatPump
 
@@ -55,5 +56,6 @@ def remove_heat_pump(session: Session, id_: str, *, now: float) -> tuple[HeatPum
     box_moved(session, row.box, row.revision)
     session.execute(delete(PresenceRow).where(PresenceRow.heat_pump_pk == row.pk))
     forget_metering_points(session, row.pk)
+    forget_settings(session, row.pk)
     free_name(session, id_)
     return row, ended

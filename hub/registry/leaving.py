@@ -20,6 +20,7 @@ from hub.registry.people import Ownership, Person, delete_person, get_person
 from hub.registry.people_models import InviteRow, OperatorRow, OwnershipRow, PersonRow, ReminderRow
 from hub.registry.purposes import OWNER, on_consent
 from hub.registry.routers import next_revision
+from hub.registry.settings import SettingsRecord, settings_of
 
 ERASED = "[erased]"
 """Stands where an operator had written a person's name, contact or JID into a note, purpose or ground."""
@@ -73,6 +74,7 @@ class Held:
     reminders: tuple[Told, ...]
     asks: tuple[AskRecord, ...]
     installations: dict[str, MasterData]
+    settings: dict[str, SettingsRecord]
     operator_since: float | None = None
 
 
@@ -97,8 +99,8 @@ class EndedConsents:
 
 
 def held_of(session: Session, id_: str, *, now: float) -> Held:
-    """Everything of a person; grants are those that he gave and those on what he owned, then; master data
-    and what providers ask for those of what he owns at ``now``. Raises NotFound.
+    """Everything of a person; grants are those that he gave and those on what he owned, then; master data,
+    settings and what providers ask for those of what he owns at ``now``. Raises NotFound.
     """
     person = get_person(session, id_)
     his = [one.heat_pump_pk for one in person.owns if one.covers(now)]
@@ -126,6 +128,7 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
         tuple(Told(*row) for row in reminders),
         tuple(asks_about(session, [pump.id for pump in pumps], f"{OWNER}{person.id}")),
         master_data(session, pumps),
+        {pump.id: settings_of(session, pump.id) for pump in pumps if pump.removed_at is None},
         administers.since if administers is not None else None,
     )
 

@@ -165,6 +165,22 @@ def forget_presence(session: Session, now: float) -> None:
     )
 
 
+def presence_lost(session: Session, heat_pump_pk: int, now: float) -> float | None:
+    """Another box stands for this heat pump (HeatPumpRow.pk): nothing is known of it yet. Returns until when
+    the former one was online, None if it never was.
+    """
+    row = session.get(PresenceRow, heat_pump_pk, populate_existing=True)
+    seen = None if row is None else now if row.state == LinkState.ONLINE.value else row.seen
+    session.execute(
+        update(PresenceRow)
+        .where(PresenceRow.heat_pump_pk == heat_pump_pk)
+        .values(
+            state=LinkState.UNKNOWN.value, since=now, heard=now, seen=None, revision=_next_revision(session)
+        )
+    )
+    return seen
+
+
 def _presence(heat_pump: str, state: str, since: float, resource: str, seen: float | None) -> Presence:
     return Presence(heat_pump, LinkState(state), since, resource, seen)
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
-from hub.registry.grants import NewGrant, add_grant
+from hub.registry.grants import NewGrant, add_grant, end_grants
 from hub.registry.link_state import Presence, presence
-from hub.registry.models import HeatPumpRow, ManufacturerRow, ProviderRow
+from hub.registry.models import GrantRow, HeatPumpRow, ManufacturerRow, ProviderRow
 from hub.registry.naming import checked_jid
 from hub.registry.providers import add_provider, remove_provider
 from hub.roster import Provider, Right, domain_of
@@ -89,6 +89,19 @@ def grant_to_manufacturer(session: Session, heat_pump: HeatPumpRow, *, now: floa
     if holder is not None:
         session.flush()
         _grant(session, holder, heat_pump.id, now)
+
+
+def change_manufacturer(
+    session: Session, heat_pump: HeatPumpRow, former: str, *, now: float, revision: int
+) -> None:
+    """Another box, the one that had the account ``former`` went: its manufacturer sees the heat pump no more,
+    that of the new one does.
+    """
+    if domain_of(former) == domain_of(heat_pump.box):
+        return
+    which = (GrantRow.heat_pump_pk == heat_pump.pk) & (GrantRow.giver == GIVER)
+    end_grants(session, which, revision=revision, now=now)
+    grant_to_manufacturer(session, heat_pump, now=now)
 
 
 def list_manufacturers(session: Session) -> list[Manufacturer]:

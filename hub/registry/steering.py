@@ -239,6 +239,25 @@ def give_up_steering(session: Session, id_: str, box: str, revision: int) -> Non
     )
 
 
+def begin_anew(session: Session, heat_pump: int, revision: int) -> None:
+    """Another box stands for this heat pump (HeatPumpRow.pk): slots are prepared in it, and what was to be
+    ended in the former one, which cannot be reached any more, is given up.
+    """
+    its_own = SteeringRow.heat_pump_pk == heat_pump
+    for which, values in (
+        (
+            SteeringRow.state == SteeringState.ENDING.value,
+            {"state": SteeringState.GIVEN_UP.value, "slot": None},
+        ),
+        (SteeringRow.slot.is_not(None), {"state": SteeringState.PENDING.value}),
+    ):
+        session.execute(
+            update(SteeringRow)
+            .where(its_own, which, SteeringRow.state != SteeringState.ENDED.value)
+            .values(trouble="", revision=revision, **values)
+        )
+
+
 # --- for people and routers ----------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.registry.errors import NotFound
 from hub.registry.models import HeatPumpRow, ProviderRow, UsageRow
+from hub.registry.settings_work import note_written
 from hub.registry.steering import in_parts
 
 Used = tuple[str, str, str]
@@ -45,7 +46,9 @@ class Usage:
 
 
 def add_usage(session: Session, month: str, used: Iterable[tuple[Used, int]]) -> None:
-    """Add to what was counted in ``month`` so far. Whose id nobody has or had is left out."""
+    """Add to what was counted in ``month`` so far. Whose id nobody has or had is left out.
+    In what boxes something was written is noted, for their settings are to be read again.
+    """
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for (provider, heat_pump, service), count in used:
         kind = kind_of(service)
@@ -65,6 +68,8 @@ def add_usage(session: Session, month: str, used: Iterable[tuple[Used, int]]) ->
     grown = {kind: getattr(UsageRow, kind) + statement.excluded[kind] for kind in KINDS}
     key = [UsageRow.month, UsageRow.provider_pk, UsageRow.heat_pump_pk]
     session.execute(statement.on_conflict_do_update(index_elements=key, set_=grown), rows)
+    changed = {pair[1] for pair, counts in sums.items() if counts["settings"] or counts["controls"]}
+    note_written(session, {heat_pumps[one] for one in changed & heat_pumps.keys()})
 
 
 def _newest(

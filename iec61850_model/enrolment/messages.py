@@ -1,4 +1,5 @@
-"""What a box and the enrolment component say to each other in an iq: read strictly, built as text."""
+"""What a box or provider and the enrolment component say to each other in an iq: read strictly, built as
+text."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from xml.sax.saxutils import quoteattr
 from iec61850_model.enrolment.code import IDENTITY_OCTETS
 
 NS = "urn:heat-pump-hub:enrolment:1"
+PROVIDER = "provider"
+"""As what somebody enrols who is no box."""
 MAX_BLOB = 4_096
 """Octets of a request, proof or certificate: ours have some 100 to 700."""
 MAX_AUTHORITIES = 8
@@ -36,11 +39,12 @@ class AskAuthorities:
 
 @dataclass(frozen=True, slots=True)
 class Enrol:
-    """Give me a certificate: I hold the secret of this code."""
+    """Give me a certificate: I hold the secret of this code, and am a box or a ``provider``."""
 
     identity: bytes
     request: bytes
     proof: bytes
+    provider: bool = False
     type = "set"
 
 
@@ -83,9 +87,10 @@ def encode_request(request: Request) -> str:
     match request:
         case AskAuthorities():
             return f'<authorities xmlns="{NS}"/>'
-        case Enrol(identity, csr, proof):
+        case Enrol(identity, csr, proof, provider):
             parts = _blob("request", csr) + _blob("proof", proof)
-            return f'<enrol xmlns="{NS}" code="{identity.hex()}">{parts}</enrol>'
+            role = f' as="{PROVIDER}"' if provider else ""
+            return f'<enrol xmlns="{NS}" code="{identity.hex()}"{role}>{parts}</enrol>'
         case Renew(serial, csr, proof):
             parts = _blob("request", csr) + _blob("proof", proof)
             return f'<renew xmlns="{NS}" serial="{serial:X}">{parts}</renew>'
@@ -100,8 +105,10 @@ def decode_request(type_: str, children: Sequence[Element]) -> Request:
         _require(element, (), ())
         return AskAuthorities()
     if element.tag == _tag("enrol") and type_ == "set":
-        _require(element, ("code",), ("request", "proof"))
-        return Enrol(_hex(element.attrib["code"], IDENTITY_OCTETS), _octets(element[0]), _octets(element[1]))
+        provider = element.get("as") == PROVIDER
+        _require(element, ("code", "as") if provider else ("code",), ("request", "proof"))
+        identity = _hex(element.attrib["code"], IDENTITY_OCTETS)
+        return Enrol(identity, _octets(element[0]), _octets(element[1]), provider)
     if element.tag == _tag("renew") and type_ == "set":
         _require(element, ("serial",), ("request", "proof"))
         return Renew(_serial(element.attrib["serial"]), _octets(element[0]), _octets(element[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +24,17 @@ _COMMENT = re.compile(r"^\s*--")
 
 @dataclass(frozen=True)
 class EnrolmentSettings:
-    """How boxes get in with certificates of the hub.
+    """How boxes and providers get in with certificates of the hub.
 
     Attributes:
-        boxes: their domain; they may have passwords too.
+        accounts: their domains; they may have passwords too.
         guests: the domain of those who have no certificate yet, one of the server's domains too.
         address: the component that guests reach.
-        ca_file: the authority whose certificates let boxes in.
+        ca_file: the authority whose certificates let them in.
         revoked_file: where the hub writes the certificates that do so no longer.
     """
 
-    boxes: str
+    accounts: Collection[str]
     guests: str
     address: str
     ca_file: Path
@@ -47,7 +47,7 @@ class EnrolmentSettings:
     authentication = "anonymous"
     modules_enabled = {{ "hub_guests" }}
     hub_guests_may_reach = {lua_string(self.address)}"""
-        if domain == self.boxes:
+        if domain in self.accounts:
             return f"""
     authentication = "hub_boxes"
     modules_enabled = {{ "hub_revoked" }}
@@ -69,7 +69,7 @@ class ProsodySettings:
         directory: everything the server writes goes here.
         domains: the domains that have accounts.
         component_secrets: the secret of each component domain (XEP-0114).
-        enrolment: if boxes can enrol.
+        enrolment: if boxes and providers can enrol.
         federation: if it meets other servers.
     """
 

@@ -133,7 +133,8 @@ class Scene:
     """XMPP server, hub and boxes in one folder.
 
     ``install``: where the server's program is, else it is looked for. ``detached``: they outlive this process
-    (``stop_detached``); only Prosody can. ``enrolment``: boxes can enrol by one-time codes; so too.
+    (``stop_detached``); only Prosody can. ``enrolment``: boxes and providers can enrol by one-time codes; so
+    too.
     """
 
     directory: Path
@@ -190,6 +191,7 @@ class Scene:
         self.configure_hub(
             enrolment={
                 "box_domain": BOXES,
+                "provider_domain": AGGREGATOR,
                 "host": LOOPBACK,
                 "port": server.c2s_port,
                 "server_ca": str(server.ca_file),
@@ -206,7 +208,7 @@ class Scene:
             return EjabberdServer(folder, domains, components, install=self.install)
         assert not isinstance(self.install, EjabberdInstall), "this is where ejabberd is"
         hub = self.directory / "hub"
-        enrolment = EnrolmentSettings(BOXES, GUESTS, ENROLMENT, hub / "ca" / "ca.crt", hub / "revoked")
+        enrolment = EnrolmentSettings(domains, GUESTS, ENROLMENT, hub / "ca" / "ca.crt", hub / "revoked")
         return ProsodyServer(
             folder,
             [*domains, GUESTS] if self.enrolment else domains,

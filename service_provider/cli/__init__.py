@@ -8,6 +8,7 @@ import click
 
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.datasets import dataset
+from service_provider.cli.enrolling import enrol
 from service_provider.cli.logs import log
 from service_provider.cli.looking import browse, heatpumps, ls, read
 from service_provider.cli.reporting import report
@@ -48,6 +49,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       ca_file: /etc/heat-pump-hub/ca.crt             (only if the server has a CA of its own)
       host: xmpp.example.org                         (host and port only if DNS does not tell)
       port: 5222
+    `hpclient enrol CODE` writes it for you, with identity_file (key and certificate) instead of a password.
     The password is never given on the command line, where every user of the machine could read it.
 
     \b
@@ -60,5 +62,5 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, heatpumps, browse, read, write, operate, schedule, watch, report, dataset, log):
+for command in (ls, heatpumps, browse, read, write, operate, schedule, watch, report, dataset, log, enrol):
     main.add_command(command)

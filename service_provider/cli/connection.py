@@ -25,7 +25,8 @@ CONFIG_FILE = Path(".config/heat-pump-hub/client.yaml")
 """Below the home directory."""
 MAX_CONFIG = 65_536
 """Characters of a configuration or password file that are read; real ones have a few hundred."""
-_KEYS = ("jid", "password", "password_file", "hub", "host", "port", "ca_file", "timeout")
+_KEYS = ("jid", "password", "password_file", "identity_file", "hub", "host", "port", "ca_file", "timeout")
+_CONFIG_VARIABLE = "HPCLIENT_CONFIG"
 _P = ParamSpec("_P")
 _N = TypeVar("_N", int, float)
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,6 +42,11 @@ def connection_options(command: _F) -> _F:
                 metavar="FILE",
                 help="File with its password. [HPCLIENT_PASSWORD_FILE, or HPCLIENT_PASSWORD itself]",
             ),
+            click.option(
+                "--identity-file",
+                metavar="FILE",
+                help="File with your key and certificate, instead of a password. [HPCLIENT_IDENTITY_FILE]",
+            ),
             click.option("--hub", metavar="DOMAIN", help="The hub's domain. [HPCLIENT_HUB]"),
             click.option("--host", metavar="HOST", help="XMPP server, if not by DNS. [HPCLIENT_HOST]"),
             click.option("--port", type=int, metavar="PORT", help="Its port. [HPCLIENT_PORT]"),
@@ -50,6 +56,11 @@ def connection_options(command: _F) -> _F:
                 type=click.FloatRange(0, 3600, min_open=True),
                 metavar="SECONDS",
                 help=f"For one answer; {REQUEST_TIMEOUT:g} if not given. [HPCLIENT_TIMEOUT]",
+            ),
+            click.option(
+                "--config",
+                metavar="FILE",
+                help=f"File with all this. [{_CONFIG_VARIABLE}, else ~/{CONFIG_FILE}]",
             ),
         )
     ):
@@ -63,11 +74,17 @@ class Login:
     def __init__(self, given: Mapping[str, str | int | float | None]) -> None:
         self._given = given
 
+    @property
+    def config_file(self) -> Path:
+        """The file that says where and as whom to connect."""
+        named = self._given.get("config") or os.environ.get(_CONFIG_VARIABLE)
+        return Path(str(named)).expanduser() if named else Path.home() / CONFIG_FILE
+
     def provider(self) -> ServiceProvider:
         """A service provider, not yet connected; raises click.UsageError that says what is missing or
         wrong."""
         environment = {key: os.environ.get(f"HPCLIENT_{key.upper()}") for key in _KEYS}
-        sources = (self._given, environment, _config_file(Path.home() / CONFIG_FILE))
+        sources = (self._given, environment, _config_file(self.config_file))
         found: dict[str, Any] = {}
         for key in _KEYS:
             values = [source.get(key) for source in sources]
@@ -81,9 +98,11 @@ class Login:
                 )
             )
         try:
+            password, identity_file = _secret(sources)
             return ServiceProvider(
                 str(found["jid"]),
-                _password(sources),
+                password,
+                identity_file=identity_file,
                 hub=str(found["hub"]),
                 host=found.get("host"),
                 port=_number("port", found["port"], int) if "port" in found else None,
@@ -94,15 +113,20 @@ class Login:
             raise click.UsageError(str(error)) from None
 
 
-def _password(sources: Iterable[Mapping[str, Any]]) -> str:
-    """The password of the first source that has one, itself or in a file."""
+def _secret(sources: Iterable[Mapping[str, Any]]) -> tuple[str, Path | None]:
+    """What the first source has that has anything: a password, itself or in a file, or an identity file."""
     for source in sources:
+        if source.get("identity_file"):
+            identity_file = Path(str(source["identity_file"])).expanduser()
+            _private_text(identity_file)
+            return "", identity_file
         if source.get("password_file"):
-            return _private_text(Path(str(source["password_file"])).expanduser()).strip("\r\n")
+            return _private_text(Path(str(source["password_file"])).expanduser()).strip("\r\n"), None
         if source.get("password"):
-            return str(source["password"])
+            return str(source["password"]), None
     raise click.UsageError(
-        "the password is not set: set HPCLIENT_PASSWORD, or HPCLIENT_PASSWORD_FILE to a file with it"
+        "the password is not set: set HPCLIENT_PASSWORD, or HPCLIENT_PASSWORD_FILE to a file with it; or get"
+        " a certificate by a one-time code: hpclient enrol CODE"
     )
 
 

@@ -126,6 +126,7 @@ def test_all_that_is_held_is_told(granted: Hphub, kim: str, folder: Path) -> Non
     (power,) = {row[history["columns"].index("electric_power (W)")] for row in history["samples"]}
     assert power == 812.5
     assert held["installations"]["hp0001"]["metering_points"] == [POINT]
+    assert [one["id"] for one in held["settings"]] == ["hp0001"]
     assert "code_hash" not in json.dumps(held)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography import x509
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from sqlalchemy.orm import Session
 
 from hub.enrolment.authority import (
     AUTHORITY_DAYS,
@@ -29,20 +30,27 @@ from hub.enrolment.metrics import EnrolmentMetrics
 from hub.enrolment.process import EnrolmentSnapshot
 from hub.registry import (
     Conflict,
+    Holder,
     Registry,
     add_code,
     add_heat_pump,
+    add_provider,
     count_wrong,
+    get_heat_pump,
+    get_provider,
     let_in,
-    list_boxes,
+    let_in_provider,
     list_heat_pumps,
     remove_heat_pump,
+    remove_provider,
     revoke_certificates,
     revoked_serials,
     shut_out,
+    shut_out_provider,
     withdraw_codes,
 )
-from hub.roster import HeatPump
+from hub.registry.ways_in import ways_of_boxes, ways_of_providers
+from hub.roster import HeatPump, Provider
 from iec61850_model.enrolment.keys import (
     certificate_request,
     is_for,
@@ -73,7 +81,7 @@ class Hub:
     async def code(self, identity: bytes = IDENTITY, secret: bytes = SECRET, heat_pump: str = "hp1") -> None:
         expires = self.now + WEEK
         await self.registry.run(
-            add_code, heat_pump, identity, verifier_of(secret), now=self.now, expires=expires
+            add_code, Holder(heat_pump), identity, verifier_of(secret), now=self.now, expires=expires
         )
 
     async def ask(self, asked: Enrol | Renew, sender: str = GUEST) -> Certified:
@@ -87,6 +95,11 @@ class Hub:
 
     async def revoked(self) -> list[str]:
         return await self.registry.read(revoked_serials, self.now)
+
+
+def revoked(session: Session, now: float) -> None:
+    """The certificates of hp1's box count no more."""
+    revoke_certificates(session, get_heat_pump(session, "hp1"), now)
 
 
 @pytest.fixture
@@ -124,7 +137,7 @@ async def test_a_certificate_lets_one_box_in_and_does_nothing_else(hub: Hub, box
     await hub.code()
     done = await hub.ask(box.enrols())
     certificate = x509.load_der_x509_certificate(done.der)
-    assert is_for(certificate, box.key, BOX) and done.box == BOX and done.heat_pump == "hp1"
+    assert is_for(certificate, box.key, BOX) and done.account == BOX and done.holder == Holder("hp1")
     assert not is_for(certificate, box.key, "box2@boxes.example.org")
     assert certificate.not_valid_after_utc.timestamp() == NOW + 30 * DAY
     usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -161,15 +174,15 @@ async def test_a_code_ends_with_time_and_with_the_next_one(hub: Hub, box: Box) -
     await hub.code(b"earlier.")
     await hub.code(b"newer...")
     await hub.refuses(box.enrols(identity=b"earlier."), "withdrawn, or a newer one")
-    assert (await hub.ask(box.enrols(identity=b"newer..."))).heat_pump == "hp1"
+    assert (await hub.ask(box.enrols(identity=b"newer..."))).holder == Holder("hp1")
 
 
 async def test_a_wrong_secret_and_a_code_that_is_none_get_nothing(hub: Hub, box: Box) -> None:
     await hub.code()
     wrong = await hub.refuses(box.enrols(secret=bytes(16)), "proof was not made with this code")
-    assert (wrong.heat_pump, wrong.wrong_proof) == ("hp1", True)
+    assert (wrong.holder, wrong.wrong_proof) == (Holder("hp1"), True)
     unknown = await hub.refuses(box.enrols(identity=bytes(8)), "no such code")
-    assert (unknown.heat_pump, unknown.wrong_proof) == ("", False)
+    assert (unknown.holder, unknown.wrong_proof) == (Holder(), False)
 
 
 async def test_a_proof_is_good_for_its_own_request_only(hub: Hub, box: Box) -> None:
@@ -185,7 +198,7 @@ async def test_after_some_wrong_proofs_a_code_is_dead(hub: Hub, box: Box) -> Non
         await hub.registry.run(count_wrong, IDENTITY)
     await hub.refuses(box.enrols(), "too many wrong proofs")
     await hub.code(bytes(8))
-    assert (await hub.ask(box.enrols(identity=bytes(8)))).box == BOX
+    assert (await hub.ask(box.enrols(identity=bytes(8)))).account == BOX
 
 
 async def test_nothing_in_the_registry_lets_anybody_enrol(hub: Hub, box: Box) -> None:
@@ -216,7 +229,7 @@ async def test_a_removed_heat_pump_takes_its_code_and_its_certificates_along(hub
 async def test_a_request_in_another_name_is_refused(hub: Hub, box: Box, name: str) -> None:
     await hub.code()
     await hub.refuses(box.enrols(name), "names somebody else")
-    assert (await hub.ask(box.enrols(BOX))).box == BOX, "and has not used the code up"
+    assert (await hub.ask(box.enrols(BOX))).account == BOX, "and has not used the code up"
 
 
 async def test_a_request_for_more_names_is_refused(hub: Hub, box: Box) -> None:
@@ -267,7 +280,7 @@ async def test_a_certificate_is_renewed_by_its_key_and_the_former_one_goes_on(hu
     hub.now += 20 * DAY
     after = Box()
     second = await hub.ask(box.renews(first.serial, after.key, BOX), BOX)
-    assert second.serial != first.serial and second.box == BOX
+    assert second.serial != first.serial and second.account == BOX
     assert is_for(x509.load_der_x509_certificate(second.der), after.key, BOX)
     assert await hub.revoked() == [], "the box may not have got the answer"
     await hub.refuses(
@@ -280,7 +293,7 @@ async def test_a_certificate_that_ran_out_is_renewed_as_guest_for_a_while(hub: H
     await hub.code()
     first = await hub.ask(box.enrols())
     hub.now += 30 * DAY + GRACE - 1
-    assert (await hub.ask(box.renews(first.serial, new_key()))).box == BOX
+    assert (await hub.ask(box.renews(first.serial, new_key()))).account == BOX
     hub.now += 1
     await hub.refuses(box.renews(first.serial, new_key()), "too long ago")
 
@@ -291,7 +304,7 @@ async def test_nobody_renews_for_another_box_or_with_what_was_revoked(hub: Hub, 
     await hub.refuses(box.renews(first.serial, new_key()), "somebody else's", "box2@boxes.example.org")
     await hub.refuses(box.renews(first.serial, new_key(), "box2@boxes.example.org"), "names somebody else")
     await hub.refuses(box.renews(1, new_key()), "no such certificate")
-    await hub.registry.run(revoke_certificates, 1, hub.now)
+    await hub.registry.run(revoked, hub.now)
     await hub.refuses(box.renews(first.serial, new_key()), "revoked", BOX)
 
 
@@ -300,8 +313,8 @@ async def test_nobody_renews_for_another_box_or_with_what_was_revoked(hub: Hub, 
 
 async def _revoke(hub: Hub) -> None:
     await hub.registry.run(shut_out, "hp1", hub.now)
-    await hub.registry.run(withdraw_codes, "hp1", hub.now)
-    await hub.registry.run(revoke_certificates, 1, hub.now)
+    await hub.registry.run(withdraw_codes, Holder("hp1"), hub.now)
+    await hub.registry.run(revoked, hub.now)
 
 
 async def test_a_box_that_is_shut_out_is_nobody_until_a_new_code_is_used(hub: Hub, box: Box) -> None:
@@ -319,10 +332,10 @@ async def test_a_box_that_is_shut_out_is_nobody_until_a_new_code_is_used(hub: Hu
         await hub.registry.run(shut_out, "hp1", hub.now)
 
     await hub.code(b"12345678", bytes(16))
-    listed = (await hub.registry.read(list_boxes, hub.now))[0]
-    assert (listed.box, listed.shut_out_at, listed.serial) == (BOX, NOW, None)
+    listed = (await hub.registry.read(ways_of_boxes, hub.now))[0]
+    assert (listed.account, listed.shut_out_at, listed.serial) == (BOX, NOW, None)
     replaced = Box()
-    assert (await hub.ask(replaced.enrols(secret=bytes(16), identity=b"12345678"))).box == BOX
+    assert (await hub.ask(replaced.enrols(secret=bytes(16), identity=b"12345678"))).account == BOX
     assert (await hub.registry.read(list_heat_pumps))[0].box == BOX
     assert await hub.revoked() == [f"{first.serial:X}"], "the stolen one stays out"
 
@@ -399,3 +412,73 @@ def test_key_and_certificate_of_the_authority_must_fit_and_be_in_force() -> None
     leaf = Authority.load(*mine, None, NOW).issue(new_key().public_key(), BOX, 7, NOW, 30)
     with pytest.raises(UnusableAuthority, match="belong together"):
         Authority.load(mine[0], leaf.public_bytes(Encoding.PEM), None, NOW)
+
+
+# --- providers ------------------------------------------------------------------------------------------
+
+AGG = Holder(provider="agg")
+JID = "agg@providers.example.org"
+
+
+@pytest.fixture
+async def with_provider(hub: Hub) -> Hub:
+    """Provider agg too, with an open code."""
+    new = Provider("agg", JID)
+    await hub.registry.run(add_provider, new, hub_domain="hub.example.org", now=NOW)
+    await hub.registry.run(add_code, AGG, IDENTITY, verifier_of(SECRET), now=hub.now, expires=hub.now + WEEK)
+    return hub
+
+
+def as_provider(asked: Enrol) -> Enrol:
+    return replace(asked, provider=True)
+
+
+async def test_a_provider_enrols_and_renews_as_a_box_does(with_provider: Hub, box: Box) -> None:
+    hub = with_provider
+    refused = await hub.refuses(box.enrols(), "a code for a provider, and a box asks")
+    assert refused.holder == AGG
+    first = await hub.ask(as_provider(box.enrols()))
+    assert (first.holder, first.account) == (AGG, JID)
+    assert is_for(x509.load_der_x509_certificate(first.der), box.key, JID)
+    assert (await hub.ask(as_provider(box.enrols()))).again, "the answer may have been lost"
+    await hub.refuses(as_provider(Box().enrols()), "used by somebody else")
+    second = await hub.ask(box.renews(first.serial, new_key(), JID), JID)
+    assert second.account == JID
+    await hub.refuses(box.renews(first.serial, new_key()), "somebody else's", BOX)
+    (way,) = await hub.registry.read(ways_of_providers, hub.now)
+    assert (way.account, way.serial, way.code_expires) == (JID, f"{second.serial:X}", None)
+    assert {one.serial for one in await hub.registry.read(ways_of_boxes, hub.now)} == {None}
+
+
+async def test_a_box_gets_nothing_by_pretending_to_be_a_provider(hub: Hub, box: Box) -> None:
+    await hub.code()
+    await hub.refuses(as_provider(box.enrols()), "the other way round")
+
+
+async def test_a_provider_that_is_shut_out_is_nobody_until_a_new_code_is_used(
+    with_provider: Hub, box: Box
+) -> None:
+    hub = with_provider
+    first = await hub.ask(as_provider(box.enrols()))
+
+    def revoke(session: Session) -> None:
+        row, jid = shut_out_provider(session, "agg", hub.now)
+        assert jid == JID and row.jid.endswith("@shut-out.invalid")
+        assert revoke_certificates(session, row, hub.now) == 1
+
+    await hub.registry.run(revoke)
+    assert await hub.revoked() == [f"{first.serial:X}"]
+    await hub.refuses(box.renews(first.serial, new_key()), "no such certificate")
+    await hub.refuses(as_provider(box.enrols()), "counts no more")
+    with pytest.raises(Conflict, match="already"):
+        await hub.registry.run(shut_out_provider, "agg", hub.now)
+    await hub.registry.run(
+        add_code, AGG, b"12345678", verifier_of(bytes(16)), now=hub.now, expires=hub.now + WEEK
+    )
+    fresh = await hub.ask(as_provider(Box().enrols(secret=bytes(16), identity=b"12345678")))
+    assert fresh.account == JID
+    assert (await hub.registry.read(get_provider, "agg")).jid == JID
+    with pytest.raises(Conflict, match="not shut out"):
+        await hub.registry.run(let_in_provider, "agg")
+    await hub.registry.run(remove_provider, "agg", now=hub.now)
+    assert set(await hub.revoked()) == {f"{first.serial:X}", f"{fresh.serial:X}"}

@@ -45,7 +45,7 @@ def guest(number: int = 1) -> str:
 
 @pytest.fixture
 def desk() -> Desk:
-    return Desk(GUESTS, BOXES, (b"authority",))
+    return Desk(GUESTS, (BOXES,), (b"authority",))
 
 
 def iq(sender: str, type_: str, inner: str) -> Stanza:

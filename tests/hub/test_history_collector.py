@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +23,21 @@ from hub.history import HISTORY_SCHEMA
 from hub.history.collecting import Stage
 from hub.history.collector import CollectorProcess
 from hub.registry import (
+    Heard,
     NewGrant,
     Registry,
     add_grant,
     add_heat_pump,
     add_provider,
     current_revision,
+    keep_presence,
     remove_heat_pump,
     revoke_grant,
     wait_until_taken,
 )
-from hub.roster import HeatPump, Provider, Right
+from hub.registry.replacing import replace_box
+from hub.roster import HeatPump, LinkState, Provider, Right
+from iec61850_model.server.memory_buffer import MemoryBuffer
 from tests.hub.averaging_box import AveragingBox
 
 DOMAIN = "hub.example.org"
@@ -439,3 +443,81 @@ async def test_the_snapshot_and_readiness(world: World) -> None:
     assert world.link is not None
     world.link.disconnect()
     assert world.process.unready() == ["the collector has no link to the XMPP server"]
+
+
+@pytest.mark.parametrize("numbered_alike", [False, True])
+async def test_a_box_in_place_of_another_goes_on_in_the_same_series(
+    world: World, numbered_alike: bool
+) -> None:
+    """Its buffer counts in an epoch of its own; what it measured before the first was last seen is
+    elsewhere's.
+
+    Even one that numbers its entries as the former one did loses and doubles nothing.
+    """
+    first = await world.add_box(1)
+    await world.start()
+    await world.live()
+    for number in range(4):
+        first.average(T + 300 * number, float(number))
+    await world.stored(4)
+    await world.registry.run(keep_presence, "router", {"hp1": Heard(LinkState.ONLINE, T + 920.0)}, {})
+    await world.registry.run(keep_presence, "router", {"hp1": Heard(LinkState.OFFLINE, T + 930.0)}, {})
+    jid = "new@boxes.example/IEC"
+    epoch = {} if numbered_alike else {"AVG/LLN0$BR$brcbAvg01": MemoryBuffer(epoch=7)}
+    second = AveragingBox(jid, lambda xml: world.link.say(xml) if world.link else None, dict(epoch))
+    for number in (1, 2, 4, 5, 6):  # 4 is half before and half after: nobody knows where
+        second.average(T + 300 * number, 100.0 + number)
+    world.boxes[jid] = second
+    await world.registry.run(
+        replace_box, "hp1", "new@boxes.example", hub_domain=DOMAIN, restore=False, now=T + 2_000.0
+    )
+    await world.taken()
+    first.average(T + 300 * 9, 9.0)
+    await world.stored(6)
+    second.average(T + 300 * 7, 107.0)
+    await world.stored(7)
+    await world.kill()
+    second.average(T + 300 * 8, 108.0)
+    await world.start()
+    await world.stored(8)
+    expected = [(number, float(number)) for number in range(4)]
+    expected += [(number, 100.0 + number) for number in range(5, 9)]
+    assert list(world.powers().values()) == [expected]
+
+
+async def test_what_the_former_box_reported_is_stored_before_anything_of_the_new_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its EntryID would be the last one, and the new box asked for entries it never had."""
+    first = await world.add_box(1)
+    await world.start()
+    await world.live()
+    jid = "new@boxes.example/IEC"
+    second = AveragingBox(jid, lambda xml: world.link.say(xml) if world.link else None)
+    world.boxes[jid] = second
+    process = world.process
+    assert process is not None
+    assert process._store is not None
+    forget, waiting = process._store.forget_entries, []
+
+    async def noting(before: Mapping[int, float]) -> None:
+        waiting.append(process.snapshot().waiting)
+        await forget(before)
+
+    monkeypatch.setattr(process._store, "forget_entries", noting)
+    with closing(sqlite3.connect(world.file, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        for number in range(3):
+            first.average(T + 300 * number, float(number))
+            await asyncio.sleep(0.05)
+        await world.registry.run(
+            replace_box, "hp1", "new@boxes.example", hub_domain=DOMAIN, restore=False, now=2.0
+        )
+        await asyncio.sleep(0.3)
+        assert second.asked == []
+        blocker.execute("COMMIT")
+    await world.stored(3)
+    await world.live()
+    second.average(T + 900, 3.0)
+    await world.stored(4)
+    assert waiting == [0]

@@ -634,3 +634,32 @@ def test_a_box_for_which_its_server_answers_is_asked_once(online: PresenceBoard)
     assert online.doubt("nobody@boxes.example.org", NOW + 2) == []
     asked(online, effects, NOW + 2)
     assert kept(online.tick(NOW + 2 + ANSWER_WITHIN)) == {"hp0001": LinkState.OFFLINE}
+
+
+def test_a_box_in_place_of_another_is_asked_and_the_other_and_providers_see_their_part_go(
+    online: PresenceBoard,
+) -> None:
+    new = HeatPump("hp0001", "new@boxes.example.org")
+    asks = f"available: {HUB} -> new@boxes.example.org/IEC"
+    effects = change(online, heat_pumps=(new,))
+    assert said(effects) == sorted([asks, NO_HUB_FOR_BOX, *GONE[2:]])
+    assert Keep("hp0001", LinkState.OFFLINE, NOW) in effects
+    assert presence(online, BOX1) == [], "a stranger's"
+    came = [f"available: {HP1} -> {session}" for session in (DESK1, DESK2)]
+    assert said(presence(online, "new@boxes.example.org/IEC")) == came
+    assert said(change(online, heat_pumps=(new,))) == [asks], "it is the same one"
+
+
+def test_a_provider_whose_account_is_another_one_or_nobodys_is_told_nothing_more(
+    online: PresenceBoard,
+) -> None:
+    presence(online, f"{AGG}", f"hp0001@{HUB}", "subscribe")
+    effects = change(online, providers=(Provider("agg", "agg-1@shut-out.invalid"),))
+    followed = [f"unavailable: {HP1} -> {AGG}", f"unsubscribed: hp0001@{HUB} -> {AGG}"]
+    asks = f"available: {HUB} -> agg-1@shut-out.invalid"
+    assert said(effects) == sorted([*GONE, *NO_HUB_FOR_AGG, *followed, asks])
+    assert presence(online, DESK1) == [], "a stranger's"
+    assert said(presence(online, BOX1, type_="unavailable")) == []
+    assert said(change(online, providers=(Provider("agg", AGG),))) == [f"available: {HUB} -> {AGG}"]
+    presence(online, BOX1)
+    assert said(presence(online, DESK1)) == [f"available: {HP1} -> {DESK1}"]

@@ -6,14 +6,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 
 from hub.audit import AUDIT_SCHEMA, AuditLog
 from hub.audit.models import Base as AuditBase
 from hub.database import Schema, SchemaError, open_engine
-from hub.registry import REGISTRY_SCHEMA, Registry
+from hub.registry import REGISTRY_SCHEMA, Holder, Registry, find_certificate, find_code
 from hub.registry.models import Base as RegistryBase
 
 
@@ -76,3 +77,32 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     file.write_text("no database at all, but long enough to look at: " * 20)
     with pytest.raises(SchemaError, match=r"registry\.db cannot be read"):
         await Registry.open(sqlite_url(file))
+
+
+async def test_codes_and_certificates_of_boxes_outlive_that_providers_have_them_too(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "registry.db")
+    engine = open_engine(url)
+
+    def older(connection: Connection) -> None:
+        config = REGISTRY_SCHEMA._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "registry_0011")
+
+    async with engine.begin() as connection:
+        await connection.run_sync(older)
+        for statement in (
+            "INSERT INTO heat_pump VALUES (1, 'hp1', 'box@x.example', '', 1.0, NULL, 1)",
+            "INSERT INTO enrolment_code VALUES ('ab', 'cd', 1, 'box@x.example', 1.0, 9e9, NULL, 0, NULL)",
+            "INSERT INTO certificate VALUES ('FF', 1, 'box@x.example', x'00', 1.0, 9e9, NULL)",
+        ):
+            await connection.execute(text(statement))
+    await engine.dispose()
+    assert await REGISTRY_SCHEMA.upgrade(url)
+    registry = await Registry.open(url)
+    code = await registry.read(find_code, bytes.fromhex("ab"))
+    certificate = await registry.read(find_certificate, 255)
+    await registry.close()
+    assert code is not None
+    assert certificate is not None
+    assert (code.holder, code.account) == (certificate.holder, certificate.account)
+    assert code.holder == Holder("hp1")

@@ -1,4 +1,4 @@
-"""From a one-time code to a box that is read, and out again: hub, box and provider on a real Prosody."""
+"""From a one-time code to a box that is read by a provider, and out again: all of them on a real Prosody."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import json
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,24 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import device_agent.cli
 import hub.cli
-from device_agent.enrolment.asking import EnrolmentFailed, enrol, guest_settings, renew
-from device_agent.enrolment.identity import Identity
+import service_provider.cli
+from device_agent.settings import Settings
 from hub.enrolment.authority import DAY, Authority
-from hub.registry import Registry, add_certificate
+from hub.registry import Holder, Registry, add_certificate
 from iec61850_model.enrolment.code import EnrolmentCode
 from iec61850_model.enrolment.keys import new_key
+from iec61850_model.mms.pdu import Data
+from iec61850_model.reference import Reference
+from iec61850_model.scl import read_model
 from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, NotConnected, XmppError
+from iec61850_model.xmpp.enrolling import EnrolmentFailed, enrol, guest_settings, renew
 from iec61850_model.xmpp.guest import guest, only_believing
+from iec61850_model.xmpp.identity import Identity
 from iec61850_model.xmpp.questions import Questions
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall
 from support.scene import (
+    AGGREGATOR,
     BOXES,
     ENROLMENT,
     GUESTS,
@@ -72,7 +78,7 @@ def hphub(scene: Scene, *arguments: str) -> str:
     """So too; not where an event loop runs."""
     result = CliRunner().invoke(hub.cli.main, list(arguments), env=scene.hub_environment)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def code_in(shown: str) -> str:
@@ -170,6 +176,89 @@ def test_a_code_makes_a_box_that_is_read_and_shut_out_at_once(scene: Scene, tmp_
     assert code not in everything and fresh not in everything
 
 
+def test_a_box_is_replaced_and_the_new_one_gets_its_settings(scene: Scene, tmp_path: Path) -> None:
+    """The heating curve that was set in the first one is in the second, which never was told of it before."""
+    operations = scene.start_operations()
+    old, new = tmp_path / "old", tmp_path / "new"
+    code = code_in(hphub(scene, "heatpump", "add", "hp0045", "--enrol", "--json"))
+    hphub(scene, "grant", "add", "agg", "hp0045", "--right", "read")
+    assert hpbox("enrol", code, "--dir", str(old)).exit_code == 0
+    wire(old)
+    curve = Reference.parse("HP/HcFCSD1.Crv.numPts[SP]")
+    tree = read_model((old / "heatpump-box.icd").read_bytes()).tree
+    tree.write(curve, Data("unsigned", 7))
+    Settings(old / "settings.json").save(tree, [curve])
+    first = start(scene, old, "old-box")
+    wait_settings(scene, lambda known: [one["now"][0] for one in known["settings"]] == [7])
+
+    told = hphub(scene, "heatpump", "replace", "hp0045", "--enrol", "--restore", "--yes", "--json")
+    wait_logged(scene, first, "link is down", "refuses the certificate")
+    assert scene.command("hpclient", "read", "hp0045", POWER).returncode == 4, "nobody stands for it yet"
+    assert hpbox("enrol", code_in(told), "--dir", str(new)).exit_code == 0
+    wire(new)
+    second = start(scene, new, "new-box")
+    wait_settings(scene, lambda known: known["restoring"] == "done")
+    read = scene.command("hpclient", "read", "hp0045", "HP/HcFCSD1.Crv.numPts")
+    assert read.stdout.split()[2:] == ["7"], read.stdout + read.stderr
+    shown = json.loads(hphub(scene, "heatpump", "show", "hp0045", "--json"))
+    assert (shown["box"], shown["presence"]) == (f"hp0045-2@{BOXES}", "online")
+    assert [one["provider"] for one in shown["grants"]] == ["agg"]
+    for program in (first, second, operations):
+        program.stop()
+    rows = json.loads(hphub(scene, "audit", "--heatpump", "hp0045", "--json"))
+    assert {"heatpump replace", "settings restored"} <= {row["service"] for row in rows}
+
+
+def test_a_provider_enrols_reads_renews_and_is_shut_out_at_once(scene: Scene, tmp_path: Path) -> None:
+    """It reads hp0045, of the test before; the certificate it renews was given 25 days ago."""
+    code = code_in(hphub(scene, "provider", "add", "watcher", "--enrol", "--json"))
+    hphub(scene, "grant", "add", "watcher", "hp0045", "--right", "read")
+    config, jid = tmp_path / "watcher" / "client.yaml", f"watcher@{AGGREGATOR}"
+
+    def hpclient(*arguments: str, stdin: str = "") -> Result:
+        given = ["--config", str(config), *arguments]
+        return CliRunner().invoke(service_provider.cli.main, given, input=stdin)
+
+    assert hpbox("enrol", code, "--dir", str(tmp_path / "no-box")).exit_code == 1, "it is no box's"
+    enrolled = hpclient("enrol", "-", stdin=code.lower())
+    assert enrolled.exit_code == 0, enrolled.output
+    assert jid in enrolled.output and "Logged in" in enrolled.output
+    assert {one.name: stat.S_IMODE(one.stat().st_mode) for one in config.parent.iterdir()} == dict.fromkeys(
+        ("client.yaml", "identity.pem", "server-ca.pem"), 0o600
+    )
+    listed = hpclient("ls")
+    assert listed.exit_code == 0 and "hp0045" in listed.output, listed.output
+    assert hpclient("enrol", code).exit_code == 3, "a code is for one provider"
+
+    identity = config.parent / "identity.pem"
+    dated = asyncio.run(_dated(scene, Holder(provider="watcher"), jid, 25))
+    dated.write(identity)
+    assert hpclient("ls").exit_code == 0
+    now = Identity.read(identity)
+    assert now.ends > time.time() + 29 * DAY
+    row = box_row(hphub(scene, "provider", "list", "--json"), "watcher")
+    assert (row["state"], row["serial"]) == ("certificate", f"{now.certificate.serial_number:X}")
+
+    watching = scene.start("watching", ["hpclient", "--config", str(config), "watch"], {})
+    wait_logged(scene, watching, "hp0045")
+    assert "is closed" in hphub(scene, "provider", "revoke", "watcher", "--yes")
+    wait_logged(scene, watching, "unknown")  # for its link is closed
+    refused = hpclient("ls")
+    assert refused.exit_code == 4, refused.output
+    watching.stop()
+    audit = json.loads(hphub(scene, "audit", "--provider", "watcher", "--json"))
+    assert {"provider enrolled", "provider certificate renewed", "provider revoke"} <= {
+        one["service"] for one in audit
+    }
+
+
+def wait_settings(scene: Scene, reached: Callable[[dict[str, Any]], bool]) -> None:
+    def look() -> bool:
+        return reached(json.loads(hphub(scene, "heatpump", "settings", "hp0045", "--json")))
+
+    scene.wait_for("the settings", look, timeout=60)
+
+
 # --- what a box asks, and what others try ---------------------------------------------------------------
 
 
@@ -248,7 +337,7 @@ async def test_a_guest_reaches_nothing_but_the_enrolment(scene: Scene) -> None:
             await asking.ask(ENROLMENT, "get", ping, 20.0)
     provider_questions = Questions(provider.send)
     provider.stanza_handlers.insert(0, provider_questions.take)
-    with pytest.raises(XmppError, match="service-unavailable"):
+    with pytest.raises(XmppError, match="bad-request"):  # who has an account there may renew
         await provider_questions.ask(ENROLMENT, "get", ping, 20.0)
     await provider.stop()
     assert not [one for one in seen if GUESTS in one.get("from", "")], "nothing of a guest's reached anybody"
@@ -262,7 +351,7 @@ async def test_a_running_box_renews_in_time_and_even_too_late(scene: Scene, tmp_
     assert enrolled.exit_code == 0, enrolled.output
     wire(folder)
     for days in (25, 40):
-        dated = await _dated(scene, "hp0044", days)
+        dated = await _dated(scene, Holder("hp0044"), f"hp0044@{BOXES}", days)
         dated.write(folder / "identity.pem")
         box = start(scene, folder, f"box-{days}")
         await asyncio.to_thread(wait_logged, scene, box, "certificate renewed", "link is up")
@@ -272,15 +361,15 @@ async def test_a_running_box_renews_in_time_and_even_too_late(scene: Scene, tmp_
         box.stop()
 
 
-async def _dated(scene: Scene, heat_pump: str, days: float) -> Identity:
-    """The identity of a box that got it so many days ago."""
+async def _dated(scene: Scene, holder: Holder, jid: str, days: float) -> Identity:
+    """The identity of somebody who got it so many days ago."""
     ca = scene.directory / "hub" / "ca"
     authority = Authority.load((ca / "ca.key").read_bytes(), (ca / "ca.crt").read_bytes(), None, time.time())
     key, at, serial = new_key(), time.time() - days * DAY, x509.random_serial_number()
-    certificate = authority.issue(key.public_key(), f"{heat_pump}@{BOXES}", serial, at, 30)
+    certificate = authority.issue(key.public_key(), jid, serial, at, 30)
     ends = certificate.not_valid_after_utc.timestamp()
     registry = await Registry.open(f"sqlite+aiosqlite:///{scene.directory}/hub/registry.db")
     der = certificate.public_bytes(Encoding.DER)
-    await registry.run(add_certificate, heat_pump, serial, der, now=at, ends=ends)
+    await registry.run(add_certificate, holder, serial, der, now=at, ends=ends)
     await registry.close()
     return Identity(key, certificate)

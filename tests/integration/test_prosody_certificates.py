@@ -81,7 +81,7 @@ def world(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFact
     (folder / "ca" / "ca.crt").write_bytes(authority_as_pem(authority, None)[1])
     revoked = folder / "revoked"
     write_revoked(revoked, [])
-    enrolment = EnrolmentSettings(BOXES, GUESTS, ENROL, folder / "ca" / "ca.crt", revoked)
+    enrolment = EnrolmentSettings([BOXES], GUESTS, ENROL, folder / "ca" / "ca.crt", revoked)
     secrets = {ENROL: "s" * 32}
     with ProsodyServer(
         folder / "server", [BOXES, GUESTS], secrets, install=prosody_install, enrolment=enrolment

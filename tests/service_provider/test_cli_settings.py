@@ -69,6 +69,40 @@ async def test_a_secret_others_can_read_is_not_used(home: Path, mode: int) -> No
         await settings(jid="a@b.example", hub="hub.example")
 
 
+async def test_an_identity_file_is_taken_instead_of_a_password_and_the_nearer_of_both(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = secret(home)
+    configure(home, f"jid: a@b.example\nhub: h.example\nidentity_file: {identity}\n")
+    found = await settings()
+    assert (found.identity_file, found.password, found.mechanisms) == (identity, "", {"EXTERNAL"})
+    monkeypatch.setenv("HPCLIENT_PASSWORD", "secret")
+    found = await settings()
+    assert (found.identity_file, found.password) == (None, "secret")
+    monkeypatch.delenv("HPCLIENT_PASSWORD")
+    identity.chmod(0o640)
+    with pytest.raises(click.UsageError, match="chmod 600"):
+        await settings()
+
+
+async def test_another_configuration_may_be_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(home, "jid: a@b.example\nhub: h.example\npassword: secret\n")
+    other = home / "other.yaml"
+    other.write_text("jid: c@d.example\nhub: h.example\npassword: secret\n")
+    other.chmod(0o600)
+    assert (await settings()).jid == "a@b.example"
+    assert (await settings(config=str(other))).jid == "c@d.example"
+    monkeypatch.setenv("HPCLIENT_CONFIG", str(other))
+    assert (await settings()).jid == "c@d.example"
+
+
+@pytest.mark.parametrize("code", ["", "x", "MFRGG"])
+def test_what_is_no_code_is_said_and_writes_nothing(home: Path, code: str) -> None:
+    result = CliRunner().invoke(main, ["enrol", "-"], input=code)
+    assert (result.exit_code, "no code of a hub" in result.output) == (2, True)
+    assert list(home.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
@@ -104,7 +138,20 @@ def test_a_configuration_with_unknown_keys_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "ls", "heatpumps", "browse", "read", "write", "operate", "watch", "report", "dataset", "log"),
+        *(
+            "",
+            "ls",
+            "heatpumps",
+            "browse",
+            "read",
+            "write",
+            "operate",
+            "watch",
+            "report",
+            "dataset",
+            "log",
+            "enrol",
+        ),
         *(f"report {one}" for one in ("list", "show", "set", "enable", "disable")),
         *(f"dataset {one}" for one in ("ls", "show", "read", "write", "create", "delete")),
         *(f"log {one}" for one in ("ls", "show", "status", "query", "set")),

@@ -1,4 +1,4 @@
-"""The box's private key and certificate, in one file: so a power cut can never part them."""
+"""A private key and its certificate, in one file: so a power cut can never part them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iec61850_model.enrolment.keys import BadKey, key_as_pem, key_from_pem
+from iec61850_model.enrolment.keys import BadKey, key_as_pem, key_from_pem, new_key
 
+IDENTITY_NAME = "identity.pem"
+AUTHORITIES_NAME = "server-ca.pem"
+"""Whom to believe that a server is the one meant, beside the identity."""
+PENDING_NAME = "enrolment.key"
+"""The key of an attempt whose answer has not come."""
 MAX_OCTETS = 65_536
 """Octets of the file: ours has some 1,000."""
 
@@ -50,6 +55,15 @@ class Identity:
     def ends(self) -> float:
         """Seconds since 1970 UTC until which the certificate is good."""
         return self.certificate.not_valid_after_utc.timestamp()
+
+
+def pending_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The key of an attempt to enrol, made if there is none: the next attempt takes it again, for the hub may
+    have used up the code for it though its answer did not come. Raises OSError, BadKey.
+    """
+    if not path.exists():
+        write_private(path, key_as_pem(new_key()))
+    return key_from_pem(path.read_bytes())
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device_agent.enrolment.renewal import FIRST_RETRY, LAST_RETRY, Plan
+from iec61850_model.enrolment.plan import FIRST_RETRY, LAST_RETRY, Plan
 
 DAY = 86_400.0
 

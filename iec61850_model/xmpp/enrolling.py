@@ -1,4 +1,4 @@
-"""What a box asks the enrolment component, and what it believes of the answers."""
+"""What a box or provider asks the enrolment component, and what it believes of the answers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hmac
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from device_agent.enrolment.identity import Identity
 from iec61850_model.enrolment.code import EnrolmentCode, enrolment_address, fingerprint_of, guest_domain
 from iec61850_model.enrolment.keys import certificate_request, is_for, new_key, prove, prove_renewal
 from iec61850_model.enrolment.messages import (
@@ -25,18 +25,20 @@ from iec61850_model.enrolment.messages import (
     decode_answer,
     encode_request,
 )
-from iec61850_model.xmpp import ConnectionSettings, StanzaError, XmppError
+from iec61850_model.xmpp.errors import StanzaError, XmppError
 from iec61850_model.xmpp.guest import any_server, guest, only_believing
+from iec61850_model.xmpp.identity import AUTHORITIES_NAME, IDENTITY_NAME, Identity, write_private
 from iec61850_model.xmpp.questions import Questions
-from iec61850_model.xmpp.settings import normalized
+from iec61850_model.xmpp.settings import ConnectionSettings, normalized
 
 ANSWER_TIMEOUT = 45.0
 """Seconds for an answer: one that says no may be held back for 30."""
 
 _WHY = {
     "not-authorized": (
-        "the hub does not take it: a code is good for one box and some days, and void once a newer one was"
-        " made; a certificate must not be revoked. Ask the hub's operator for a new code"
+        "the hub does not take it: a code is good for one box (hpbox enrol) or provider (hpclient enrol) and"
+        " some days, and void once a newer one was made; a certificate must not be revoked. Ask the hub's"
+        " operator for a new code"
     ),
     "resource-constraint": "too many are asking at the moment: try again in some minutes",
     "service-unavailable": "nobody is there who gives certificates: is the hub's enrolment running?",
@@ -51,7 +53,7 @@ class EnrolmentFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What the box has learned: its account (bare), its hub and collector, its identity, whom to believe.
+    """What who asked has learned: the account (bare), its hub and collector, its identity, whom to believe.
 
     ``authorities``: PEM of those that vouch for the server; empty: public ones.
     """
@@ -62,9 +64,17 @@ class Enrolled:
     identity: Identity
     authorities: str
 
+    def write(self, folder: Path) -> None:
+        """Identity and authorities to their files, for the owner only. Raises OSError."""
+        self.identity.write(folder / IDENTITY_NAME)
+        if self.authorities:
+            write_private(folder / AUTHORITIES_NAME, self.authorities.encode("ascii"))
 
-async def enrol(code: EnrolmentCode, key: ec.EllipticCurvePrivateKey) -> Enrolled:
-    """Get a certificate for this key by a one-time code. Raises EnrolmentFailed, ConnectionFailed.
+
+async def enrol(code: EnrolmentCode, key: ec.EllipticCurvePrivateKey, *, provider: bool = False) -> Enrolled:
+    """Get a certificate for this key by a one-time code for a box, or for a ``provider``.
+
+    Raises EnrolmentFailed, ConnectionFailed.
 
     First any server may say which authorities it goes by; they are believed only if they are those of the
     code. From then on only a server they vouch for is spoken to, and only it gets the request.
@@ -76,7 +86,7 @@ async def enrol(code: EnrolmentCode, key: ec.EllipticCurvePrivateKey) -> Enrolle
             answer = await _ask(questions, code.hub, AskAuthorities())
         authorities = _believed(answer, code.fingerprint)
     request = certificate_request(key)
-    asked = Enrol(code.identity, request, prove(code.secret, request))
+    asked = Enrol(code.identity, request, prove(code.secret, request), provider)
     async with guest(settings, only_believing(authorities)) as questions:
         answer = await _ask(questions, code.hub, asked)
     enrolled = _enrolled(answer, key)
@@ -111,7 +121,9 @@ async def _ask(questions: Questions, hub: str, request: Request) -> Authorities 
     except StanzaError as error:
         raise EnrolmentFailed(_WHY.get(error.condition, f"the hub answers {error}")) from None
     except Malformed as error:
-        raise EnrolmentFailed(f"the hub answers in a way not known here: {error}: update this box") from None
+        raise EnrolmentFailed(
+            f"the hub answers in a way not known here: {error}: update this program"
+        ) from None
     except XmppError as error:
         raise EnrolmentFailed(f"the hub did not answer: {error}") from None
 
@@ -138,7 +150,7 @@ def _enrolled(answer: Authorities | Issued, key: ec.EllipticCurvePrivateKey) -> 
     except ValueError as error:
         raise EnrolmentFailed(f"the hub's answer cannot be read: {error}") from None
     if not fits or "/" in jid + hub + collector or "@" in hub + collector or "@" not in jid:
-        raise EnrolmentFailed("the hub's certificate is not for this box")
+        raise EnrolmentFailed("the hub's certificate is for somebody else")
     return Enrolled(jid, hub, collector, Identity(key, certificate), authorities)
 
 
