@@ -28,6 +28,9 @@ GIVES_ADDRESS = {
     "router.py": "Way.entry, of what Way was made with",
     "cli/provider.py": "the JID of the provider that is added or removed",
     "cli/manufacturer.py": "so too",
+    "cli/provider_ways.py": "of the provider that is shut out or let in",
+    "cli/enrolment.py": "of the provider that a code is for",
+    "enrolment/process.py": "of the provider that got a certificate",
     "audit/flood.py": "the sender of refusals that were counted: of the entry it was given",
     "audit/query.py": "reads a row",
 }
@@ -138,5 +141,8 @@ def test_a_person_and_a_provider_have_no_account_in_common(granted: Hphub) -> No
     refused = granted("provider", "add", "kim", "--jid", JID)
     assert refused.exit_code == 1, refused.output
     assert "account of person p-" in refused.output
+    assert granted("provider", "revoke", "agg", "--yes").exit_code == 0
+    assert granted("person", "add", "--name", "Lee", "--jid", "control@aggregator.example").exit_code == 0
+    assert granted("provider", "allow", "agg").exit_code == 1, "it is a person's now"
     box = granted("person", "add", "--name", "Lee", "--jid", "box0001@boxes.example.org")
     assert box.exit_code == 1, box.output
