@@ -1,16 +1,15 @@
-"""The hub's link to its XMPP server (XEP-0114): stanzas in as elements, out as text."""
+"""The hub's link to its XMPP server (XEP-0114): stanzas in, text out."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
-from xml.etree.ElementTree import Element
 
 import structlog
 
-from hub.component_stream import ComponentStream, LinkDown
-from hub.stanzas import Condition, error
+from hub.component_stream import ComponentStream, LinkDown, Recall
+from hub.stanzas import Condition, Stanza, error
 from iec61850_model.xmpp import LinkProfile
 from iec61850_model.xmpp.connection import Backoff
 
@@ -42,8 +41,8 @@ class LinkFull(Exception):
 class ComponentLink:
     """A component that comes back by itself.
 
-    ``on_stanza(element)`` sees every iq, message and presence; ``on_up`` and ``on_down`` say when the link is
-    there and when it is gone.
+    ``on_stanza`` sees every iq, message and presence; ``on_up`` and ``on_down`` say when the link is there
+    and when it is gone. ``recall``: as ComponentStream has it.
     """
 
     def __init__(
@@ -51,12 +50,14 @@ class ComponentLink:
         domain: str,
         secret: str,
         address: tuple[str, int],
-        on_stanza: Callable[[Element], None],
+        on_stanza: Callable[[Stanza], None],
+        recall: Recall | None = None,
     ) -> None:
         self._domain = domain
         self._secret = secret
         self._host, self._port = address
         self._on_stanza = on_stanza
+        self._recall = recall
         self._stream: ComponentStream | None = None
         self._question = error("iq", "alive", domain, domain, Condition.UNDEFINED_CONDITION)
         self.on_up: list[Callable[[], None]] = []
@@ -86,7 +87,7 @@ class ComponentLink:
         backoff = Backoff(RETRY)
         clock = asyncio.get_running_loop().time
         while True:
-            stream = ComponentStream(self._domain, self._secret, self._take)
+            stream = ComponentStream(self._domain, self._secret, self._take, self._recall)
             since = clock()
             try:
                 reason = await self._session(stream)
@@ -125,9 +126,9 @@ class ComponentLink:
             if stream.closed.done():
                 return stream.closed.result()
 
-    def _take(self, element: Element) -> None:
-        if element.get("from") != self._domain:
-            self._on_stanza(element)
+    def _take(self, stanza: Stanza) -> None:
+        if stanza.sender != self._domain:
+            self._on_stanza(stanza)
 
     def _gone(self) -> None:
         if self._stream is not None:

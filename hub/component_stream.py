@@ -1,4 +1,4 @@
-"""One attempt at a component's stream (XEP-0114): connect, shake hands, stanzas in as elements, out as text.
+"""One attempt at a component's stream (XEP-0114): connect, shake hands, stanzas in, text out.
 
 No library object is made for a stanza: one costs as much as everything the router does with it.
 """
@@ -10,12 +10,12 @@ import hashlib
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 import structlog
 
-from hub.stanzas import escape
+from hub.stanzas import Stanza, escape
 
 log = structlog.get_logger()
 
@@ -33,6 +33,14 @@ KEEPALIVE_COUNT = 3
 _STANZAS = frozenset(f"{{{COMPONENT_NS}}}{kind}" for kind in ("iq", "message", "presence"))
 _HANDSHAKE = f"{{{COMPONENT_NS}}}handshake"
 _STREAM_ERROR = f"{{{STREAMS_NS}}}error"
+_IQ_ENDS = b"</iq>"
+_ENDS = {b"<iq": _IQ_ENDS, b"<me": b"</message>"}
+"""How a stanza that begins so ends."""
+_NO_ELEMENTS = (b"<!", b"<?")
+"""How comments, character data and instructions begin, in which an end tag is none; XMPP has no such."""
+
+Recall: TypeAlias = Callable[[str], Stanza | None]
+"""Reads an iq or a message from its text without parsing; None if it cannot."""
 
 
 class LinkDown(Exception):
@@ -40,9 +48,14 @@ class LinkDown(Exception):
 
 
 class ComponentStream(asyncio.Protocol):
-    """``opened`` is done when the server has taken the component, ``closed`` gives the reason of the end."""
+    """``opened`` is done when the server has taken the component, ``closed`` gives the reason of the end.
 
-    def __init__(self, domain: str, secret: str, take: Callable[[Element], None]) -> None:
+    With ``recall`` what can be is read without parsing, and of what cannot ``take`` is told the text.
+    """
+
+    def __init__(
+        self, domain: str, secret: str, take: Callable[[Stanza], None], recall: Recall | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[str] = loop.create_future()
@@ -50,6 +63,9 @@ class ComponentStream(asyncio.Protocol):
         self._domain = domain
         self._secret = secret
         self._take = take
+        self._recall = recall
+        self._between = False
+        """The parser is behind one stanza and before the next, and waits for nothing."""
         self._transport: asyncio.Transport | None = None
         self._builder = TreeBuilder()
         self._parser = XMLParser(target=self._builder)  # noqa: S314  the XMPP server has read it all before
@@ -104,21 +120,49 @@ class ComponentStream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Octets from the server: hand on each stanza that is complete."""
         self._receiving = True
-        broken: ParseError | None = None
         try:
-            try:
-                self._parser.feed(data)
-            except ParseError as error:
-                broken = error
-            self._read()
-            if broken is not None:
-                log.error("the XMPP server sent no XML", reason=str(broken))
-                self._end("the server sent no XML")
+            if self._recall is None:
+                self._parse(data)
+                return
+            at = 0
+            while at < len(data):
+                at = self._one(data, at, self._recall)
+        except ParseError as error:
+            log.error("the XMPP server sent no XML", reason=str(error))
+            self._end("the server sent no XML")
         finally:
             self._receiving = False
             self._flush()
 
-    def _read(self) -> None:
+    def _one(self, data: bytes, at: int, recall: Recall) -> int:
+        """Read up to where a stanza may end, without parsing if possible; returns where that is."""
+        tag = _ENDS.get(data[at : at + 3], _IQ_ENDS)
+        found = data.find(tag, at)
+        end = len(data) if found < 0 else found + len(tag)
+        piece = data[at:end]
+        text = piece.decode() if self._between and found >= 0 and piece.isascii() else ""
+        stanza = recall(text) if text else None
+        if stanza is not None:
+            self.heard = self._loop.time()
+            self._hand_on(stanza)
+            return end
+        plain = found >= 0 and not any(one in piece for one in _NO_ELEMENTS)
+        ended = self._parse(piece, text if plain else "")
+        self._between = ended and plain
+        return end
+
+    def _parse(self, octets: bytes, text: str = "") -> bool:
+        """Returns whether the last thing that ended is a stanza; raises ParseError, when all before is read.
+
+        ``text``: the octets, if they begin with a stanza.
+        """
+        try:
+            self._parser.feed(octets)
+        finally:
+            ended = self._read(text)
+        return ended
+
+    def _read(self, text: str) -> bool:
         """Stanzas are the children of the stream's element, taken out when they have ended: all but the last
         one have, and that one if it is the element that ended last.
         """
@@ -126,26 +170,32 @@ class ComponentStream(asyncio.Protocol):
         if root is None:
             begun: Element | None = self._builder.close()  # the element so far
             if begun is None:
-                return
+                return False
             root = self._root = begun
             self._shake_hands(root)
         latest = self._latest[0][1] if self._latest else None
+        ended = False
         if len(root):
             self.heard = self._loop.time()
-            whole = len(root) if latest is root[-1] or latest is root else len(root) - 1
+            ended = latest is root[-1]
+            whole = len(root) if ended or latest is root else len(root) - 1
             stanzas = root[:whole]
             del root[:whole]
             for stanza in stanzas:
-                self._element(stanza)
+                self._element(stanza, text if ended and whole == 1 else "")
         if latest is root:
             self._end(self._reason or "the server ended the stream")
+        return ended
 
-    def _element(self, element: Element) -> None:
+    def _hand_on(self, stanza: Stanza) -> None:
+        try:
+            self._take(stanza)
+        except Exception:
+            log.exception("a stanza could not be handled")
+
+    def _element(self, element: Element, text: str) -> None:
         if element.tag in _STANZAS:
-            try:
-                self._take(element)
-            except Exception:
-                log.exception("a stanza could not be handled")
+            self._hand_on(Stanza.of(element, text))
         elif element.tag == _HANDSHAKE:
             if not self.opened.done():
                 self.opened.set_result(None)

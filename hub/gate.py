@@ -50,6 +50,9 @@ class Verdict(enum.StrEnum):
     LATER = "presence"
 
 
+PASS = Verdict.PASS
+
+
 class Gate:
     """Counts what each sender asks for; time is passed in.
 
@@ -72,7 +75,7 @@ class Gate:
         """Count a stanza of any kind; PASS, or which limit it is over."""
         bare = stanza.sender.partition("/")[0]
         if bare == self._operations:
-            return Verdict.PASS
+            return PASS
         if self._roster.provider_of_jid(bare) is not None:
             shares, name = self._provider, bare
         elif self._roster.heat_pump_of_box(bare) is not None:
@@ -82,7 +85,7 @@ class Gate:
         changes = stanza.kind == "presence" and stanza.type not in SUBSCRIBING
         if changes and shares is not self._stranger:
             return self._admit_presence(stanza, now)
-        return Verdict.PASS if shares.take(name, now) else Verdict.RATE
+        return PASS if shares.take(name, now) else Verdict.RATE
 
     def member(self, provider_jid: str, now: float) -> bool:
         """One member of a group is about to be asked, which counts as a request; False: it must wait."""
@@ -91,7 +94,7 @@ class Gate:
     def asked(self, provider: str, heat_pump: str, stanza_id: str, now: float) -> Verdict:
         """A request is about to be forwarded; PASS, or the provider waits for too many answers."""
         free = self._outstanding.asked(provider, (heat_pump, stanza_id), now)
-        return Verdict.PASS if free else Verdict.OUTSTANDING
+        return PASS if free else Verdict.OUTSTANDING
 
     def answered(self, provider: str, heat_pump: str, stanza_id: str) -> None:
         """The answer to a request has come."""
@@ -108,7 +111,7 @@ class Gate:
         """What changes too often is put off, never lost: the last word of a sender must count."""
         waits = stanza.sender in self._deferred
         if not waits and self._presence.take(stanza.sender, now):
-            return Verdict.PASS
+            return PASS
         if waits or len(self._deferred) < MAX_DEFERRED:
             self._deferred[stanza.sender] = stanza
         return Verdict.LATER

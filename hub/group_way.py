@@ -14,14 +14,14 @@ from hub.group_request import GroupRequest
 from hub.judge import judge
 from hub.listing import RouterWithLists
 from hub.names import variable
-from hub.router import UNREADABLE, Outcome, Routed, Way, asker, payload_in
+from hub.payloads import payload_in, speaks_82
+from hub.router import UNREADABLE, Outcome, Routed, Way, asker
 from hub.stanzas import Condition, Stanza, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import (
     ConfirmedRequest,
     ObjectName,
-    Payload,
     Pdu,
     ReadRequest,
     VariableList,
@@ -31,7 +31,6 @@ from iec61850_model.mms.pdu import (
 from iec61850_model.values import FunctionalConstraint
 
 FC = FunctionalConstraint
-_IN_NS82 = f"{{{xer.NS82}}}"
 _FOR_ALL = frozenset({"Oper", "Cancel"})
 """What may be written of a control object for many: a selection is one client's with one device."""
 
@@ -41,7 +40,8 @@ class RouterWithGroups(RouterWithLists):
 
     def route(self, incoming: Stanza, now: float) -> Routed:
         """Decide on an iq or a message. ``now``: seconds since 1970 UTC."""
-        if incoming.kind == "message" and "/" not in incoming.to and _speaks_82(incoming):
+        asks = incoming.kind == "message" and incoming.type in ("", "normal") and "/" not in incoming.to
+        if asks and speaks_82(incoming):
             sender, to = Jid.parse(incoming.sender), Jid.parse(incoming.to)
             if to.local and self.roster.heat_pump_of_box(sender.bare) is None:
                 return self._to_group(incoming, sender, to, now)
@@ -54,12 +54,12 @@ class RouterWithGroups(RouterWithLists):
         provider_id = provider.id if provider else ""
         way = Way(incoming, now, provider_id, asker(incoming, provider), to.local)
         try:
-            payload = _request_in(incoming)
+            carried = _request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, UNREADABLE, str(malformed))
         members = self.roster.reached(provider_id, to.local, now)
         if not members:
-            judged = judge(payload.pdu, (), now)
+            judged = judge(carried.pdu, (), now)
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no such group, or no grant for any in it")
         return Routed(
             Outcome.SPREAD,
@@ -69,8 +69,8 @@ class RouterWithGroups(RouterWithLists):
                 incoming.id,
                 provider_id,
                 members,
-                payload.pdu,
-                xer.encode_payload(payload),
+                carried.pdu,
+                carried.xml,
                 now,
             ),
             heat_pump=to.local,
@@ -102,22 +102,18 @@ class RouterWithGroups(RouterWithLists):
         return alone, way.forward(xml, judged.service, audit, alone)
 
 
-def _speaks_82(incoming: Stanza) -> bool:
-    return incoming.type in ("", "normal") and any(one.tag.startswith(_IN_NS82) for one in incoming.children)
-
-
-def _request_in(incoming: Stanza) -> Payload:
+def _request_in(incoming: Stanza) -> xer.Carried:
     """The request that a message to a group carries; raises MalformedPdu."""
     if not incoming.id:
         raise xer.MalformedPdu("a message with an id is wanted: its answers have the same")
-    payload = payload_in(incoming)
-    if not is_request(payload.pdu) or Carrier.MESSAGE not in carriers(payload.pdu):
+    carried = payload_in(incoming)
+    if not is_request(carried.pdu) or Carrier.MESSAGE not in carriers(carried.pdu):
         raise xer.MalformedPdu("this PDU does not travel in a message to a group")
-    if payload.association is not None:
+    if carried.payload.association is not None:
         raise xer.MalformedPdu("an association is with one heat pump, not with a group")
-    if not _for_many(payload.pdu):
+    if not _for_many(carried.pdu):
         raise xer.MalformedPdu("to a group: reading, direct operate, cancel, and writing of settings only")
-    return payload
+    return carried
 
 
 def _for_many(pdu: Pdu) -> bool:

@@ -10,12 +10,21 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from hub.names import KNOWN_NAMES
+from hub.names import KNOWN_NAMES, variable
 from hub.needs import Need, Unlisted, needs_of
 from hub.roster import Grant, Right
-from hub.wording import STEERING, describe
-from iec61850_model.mms.pdu import ConfirmedRequest, ObjectName, Pdu, ReadRequest, VariableList
+from hub.wording import COMMAND_PARTS, STEERING, TEST, describe
+from iec61850_model.mms.pdu import (
+    ConfirmedRequest,
+    Data,
+    ObjectName,
+    Pdu,
+    ReadRequest,
+    VariableList,
+    WriteRequest,
+)
 from iec61850_model.reference import Reference
+from iec61850_model.values import FunctionalConstraint
 
 
 class Judgement(NamedTuple):
@@ -54,15 +63,28 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int
     return Judgement(True, service, references, detail=detail)
 
 
+KNOWN_COMMANDS = 256
+"""Commands kept with what they ask for: who operates many heat pumps does the same to all. Each has at most
+the 64 kB of its PDU."""
+
 _Asked: TypeAlias = tuple[str, tuple[str, ...], str, Sequence[Need]]
 
 
 def _asked(pdu: Pdu) -> _Asked:
-    """What a request is called, names and needs; of a variable read alone, the most frequent, it is known.
+    """What a request is called, names and needs; of the most frequent, to read one variable or operate one
+    relay, it is known.
 
     Raises Unlisted.
     """
     match pdu:
+        case ConfirmedRequest(
+            _,
+            WriteRequest(
+                VariableList((ObjectName(item, str(domain), False),)),
+                (Data("structure", (Data("boolean"), *_) as parts),),
+            ),
+        ) if TEST not in parts[1:] and _is_control(domain, item):
+            return _asked_of_command(domain, item, parts[:COMMAND_PARTS])
         case ConfirmedRequest(_, ReadRequest(VariableList((ObjectName(item, str(domain), False),)))):
             return _asked_of_reading(domain, item)
     return (*describe(pdu), needs_of(pdu))
@@ -72,6 +94,19 @@ def _asked(pdu: Pdu) -> _Asked:
 def _asked_of_reading(domain: str, item: str) -> _Asked:
     read = ConfirmedRequest(0, ReadRequest(VariableList((ObjectName(item, domain),))))
     return (*describe(read), needs_of(read))
+
+
+@lru_cache(maxsize=KNOWN_COMMANDS)
+def _asked_of_command(domain: str, item: str, parts: tuple[Data, ...]) -> _Asked:
+    """The rest of its parts, its number and when it was given, are of no concern here."""
+    command = WriteRequest(VariableList((ObjectName(item, domain),)), (Data("structure", parts),))
+    operate = ConfirmedRequest(0, command)
+    return (*describe(operate), needs_of(operate))
+
+
+def _is_control(domain: str, item: str) -> bool:
+    parsed = variable(domain, item)
+    return parsed is not None and parsed[0].fc is FunctionalConstraint.CO
 
 
 def permitted(need: Need, grants: Sequence[Grant], now: float, slots: Mapping[int, int] = _NO_SLOTS) -> bool:

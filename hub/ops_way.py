@@ -13,8 +13,9 @@ from hub.addresses import HEAT_PUMP_RESOURCE, OPERATIONS, OPERATIONS_RESOURCE, R
 from hub.audit.entry import AuditEntry, AuditKind
 from hub.group_way import RouterWithGroups
 from hub.judge import Judgement
+from hub.payloads import request_in
 from hub.roster import HeatPump
-from hub.router import ANSWERS, Outcome, Routed, Way, refuse, request_in, said_in
+from hub.router import ANSWERS, Outcome, Routed, Way, refuse, said_in
 from hub.sayings import LAST_ERROR
 from hub.stanzas import Condition, Stanza, error, stanza
 from hub.wording import STEERING, describe
@@ -58,17 +59,17 @@ class RouterWithOperations(RouterWithGroups):
         if incoming.kind == "presence":
             return self._withdraw(incoming, sender.resource, box, way)
         try:
-            payload = request_in(incoming)
+            carried = request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, _NOTHING, str(malformed))
-        service, references, detail = describe(payload.pdu)
+        service, references, detail = describe(carried.pdu)
         xml = stanza(
             "iq",
             incoming.type,
             incoming.id,
             self.addresses.operations_alias(sender.resource),
             self.addresses.box(box),
-            xer.encode_payload(payload),
+            carried.xml,
         )
         if service not in STEERING:
             return way.forward(xml, service)

@@ -14,16 +14,16 @@ from hub.addresses import HEAT_PUMP_RESOURCE, NOBODY, Addresses, Jid, full
 from hub.audit.entry import AuditEntry, AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import Judgement, judge, permitted
+from hub.payloads import payload_in, request_in, speaks_82
 from hub.roster import HeatPump, Provider, Roster, domain_of
 from hub.sayings import Saying, saying
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
-from iec61850_model.mms.pdu import ConfirmedError, ConfirmedResponse, Payload
+from iec61850_model.mms.pdu import ConfirmedError, ConfirmedResponse
 
 PING_NS = "urn:xmpp:ping"
 ANSWERS = ("result", "error")
-_IN_NS82 = f"{{{xer.NS82}}}"
 
 
 class Outcome(enum.StrEnum):
@@ -129,10 +129,7 @@ class Router:
     # --- provider to heat pump --------------------------------------------------------------------
 
     def _request(self, incoming: Stanza, to: Jid, now: float) -> Routed:
-        for child in incoming.children:
-            if child.tag.startswith(_IN_NS82):
-                break
-        else:
+        if not speaks_82(incoming):
             condition = Condition.SERVICE_UNAVAILABLE if incoming.children else Condition.BAD_REQUEST
             return refuse(incoming, condition, "a heat pump offers the services of 8-2 only")
         bare, _, resource = incoming.sender.partition("/")
@@ -142,10 +139,10 @@ class Router:
         box = self.roster.heat_pumps[to.local].box if grants else ""
         way = Way(incoming, now, provider_id, asker(incoming, provider), to.local, box)
         try:
-            payload = request_in(incoming)
+            carried = request_in(incoming)
         except xer.MalformedPdu as malformed:
             return way.refuse(Condition.BAD_REQUEST, UNREADABLE, str(malformed))
-        judged = judge(payload.pdu, grants, now, self.roster.slots(to.local))
+        judged = judge(carried.pdu, grants, now, self.roster.slots(to.local))
         if not grants or to.resource != HEAT_PUMP_RESOURCE:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
@@ -158,7 +155,7 @@ class Router:
             incoming.id,
             self.addresses.alias(provider_id, resource),
             self.addresses.box(box),
-            xer.encode_payload(payload),
+            carried.xml,
         )
         if not judged.steers:
             return way.forward(xml, judged.service)
@@ -225,23 +222,6 @@ UNREADABLE = Judgement(False, "")
 _ENDED = "not passed on: the provider holds no grant"
 
 
-def payload_in(incoming: Stanza) -> Payload:
-    """The one payload of a stanza, decoded strictly; raises MalformedPdu."""
-    if len(incoming.children) != 1:
-        raise xer.MalformedPdu(f"a stanza holds {len(incoming.children)} payloads where one is to stand")
-    return xer.decode_payload(incoming.children[0], strict=True)
-
-
-def request_in(incoming: Stanza) -> Payload:
-    """The request an iq carries; raises MalformedPdu."""
-    if incoming.type not in ("get", "set") or not incoming.id:
-        raise xer.MalformedPdu("an iq get or set with an id is wanted")
-    payload = payload_in(incoming)
-    if not is_request(payload.pdu) or incoming.type not in carriers(payload.pdu):
-        raise xer.MalformedPdu("this PDU does not travel in such an iq")
-    return payload
-
-
 class Said(NamedTuple):
     """What a box says: the PDU written anew, what of it matters, whether it answers a request; or the
     condition if it is no PDU."""
@@ -262,13 +242,14 @@ def said_in(incoming: Stanza) -> Said:
         return Said(condition=incoming.error_condition)
     carrier = Carrier.IQ_RESULT if incoming.kind == "iq" else Carrier.MESSAGE
     try:
-        payload = payload_in(incoming)
-        if is_request(payload.pdu) or carrier not in carriers(payload.pdu):
+        carried = payload_in(incoming)
+        pdu = carried.pdu
+        if is_request(pdu) or carrier not in carriers(pdu):
             raise xer.MalformedPdu("this PDU does not travel in such a stanza")
-        answers = isinstance(payload.pdu, ConfirmedResponse | ConfirmedError)
+        answers = isinstance(pdu, ConfirmedResponse | ConfirmedError)
         if answers and carrier is Carrier.MESSAGE and not incoming.id:
             raise xer.MalformedPdu("the answer to a group's request has the id of that")
-        return Said(xer.encode_payload(payload), saying(payload.pdu), answers)
+        return Said(carried.xml, saying(pdu), answers)
     except xer.CodecError:
         return Said(condition=Condition.INTERNAL_SERVER_ERROR)
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
-from xml.etree.ElementTree import Element
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +17,7 @@ from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import HubConfig
 from hub.domains import DOUBTS, Domains
 from hub.garbage import long_lived
-from hub.gate import Gate, Verdict
+from hub.gate import PASS, Gate
 from hub.group_request import GroupRequest
 from hub.metrics import Counts, Snapshot
 from hub.ops_way import RouterWithOperations
@@ -30,6 +29,7 @@ from hub.presence_sharing import SharedPresence
 from hub.registry import Registry, acknowledge, changes_since, current_revision
 from hub.roster import LinkState, Roster, domain_of
 from hub.spreading import TURN, Spreading
+from hub.stanza_text import recalled
 from hub.stanzas import Stanza
 from hub.traffic import Traffic
 from hub.wishes import Wishes
@@ -73,7 +73,7 @@ class RouterProcess:
         self._lists = PeopleLists(registry, self._router.list_for, self._send)
         self._traffic.on_lookup = self._lists.put
         address = (config.xmpp.host, config.xmpp.component_port)
-        self._link = ComponentLink(config.domain, config.router_secret(), address, self._take)
+        self._link = ComponentLink(config.domain, config.router_secret(), address, self._take, recalled)
         self._shared = SharedPresence(registry, config.router_name, self._board, self._perform)
         self._link.on_up.append(self._shared.link_up)
         self._link.on_down.append(self._down)
@@ -126,16 +126,15 @@ class RouterProcess:
 
     # --- stanzas ----------------------------------------------------------------------------------
 
-    def _take(self, element: Element) -> None:
+    def _take(self, stanza: Stanza) -> None:
         now = time.time()
-        stanza = Stanza.of(element)
         if self._blind(now):
             self._stop_all()
         if self._domains.is_answer(stanza):
             self._reached(stanza, now)
             return
         verdict = self._gate.admit(stanza, now)
-        if verdict is not Verdict.PASS:
+        if verdict is not PASS:
             self._traffic.over_limit(verdict, stanza)
             return
         if stanza.kind == "presence" and not self._router.of_operations(stanza):

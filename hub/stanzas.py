@@ -7,6 +7,8 @@ import re
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from iec61850_model.mms.xer import Carried
+
 _ESCAPES = {
     ord("&"): "&amp;",
     ord("<"): "&lt;",
@@ -67,7 +69,11 @@ _TYPES = {
 
 
 class Stanza(NamedTuple):
-    """A stanza as it came from the XMPP server; ``type`` is empty where it was left out."""
+    """A stanza as it came from the XMPP server; ``type`` is empty where it was left out.
+
+    ``text``: its octets, if they are known; ``carried``: its payload, if that was read from them alone: then
+    it has no children.
+    """
 
     kind: str
     type: str
@@ -75,13 +81,15 @@ class Stanza(NamedTuple):
     sender: str
     to: str
     children: tuple[Element, ...] = ()
+    text: str = ""
+    carried: Carried | None = None
 
     @classmethod
-    def of(cls, element: Element) -> Stanza:
+    def of(cls, element: Element, text: str = "") -> Stanza:
         """Read the envelope of a stanza element."""
         get = element.attrib.get
         kind = element.tag.rpartition("}")[2]
-        return cls(kind, get("type", ""), get("id", ""), get("from", ""), get("to", ""), tuple(element))
+        return cls(kind, get("type", ""), get("id", ""), get("from", ""), get("to", ""), tuple(element), text)
 
     @property
     def error_condition(self) -> Condition:

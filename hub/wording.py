@@ -104,7 +104,9 @@ def _block_of(names: Sequence[ObjectName]) -> str:
     return _BLOCKS.get(parts[1], "") if len(parts) > 2 else ""
 
 
-_TEST = Data("boolean", True)
+COMMAND_PARTS = 3
+"""Parts of a command that tell who commands what and for when: ctlVal, operTm if it has one, origin."""
+TEST = Data("boolean", True)
 """Test stands so among the parts of a command, but seldom: all of them are read if anything looks like it."""
 
 
@@ -117,7 +119,7 @@ def describe_command(value: Data) -> str:
     while isinstance(first, tuple) and first and isinstance(first[0], Data):
         first = first[0].value
     at = time_of(value)
-    said = control_parts(value) if _TEST in parts[1:] else None
+    said = control_parts(value) if TEST in parts[1:] else None
     test = " Test" if said is not None and said.test else ""
     return f"ctlVal={first!r:.40}" + (f" operTm={at.iso}" if at else "") + test
 
@@ -138,7 +140,7 @@ def originator_of(data: Data) -> int | None:
     parts = data.value
     if data.tag != "structure" or not isinstance(parts, tuple):
         return None
-    for part in parts[1:3]:
+    for part in parts[1:COMMAND_PARTS]:
         if not isinstance(part, Data) or part.tag == "utc-time":
             continue
         inside = part.value if part.tag == "structure" else ()

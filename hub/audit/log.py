@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, AuditEntry, row_hash, stored_values
-from hub.audit.models import EntryRow
 from hub.database import Schema, open_engine, open_in_thread
 
 AUDIT_SCHEMA = Schema("audit", "hub.audit:migrations")
@@ -34,6 +33,7 @@ with each statement. SQLite takes 32,000 values in one."""
 _COLUMNS = ("previous_hash", "chain", "seq", *COLUMNS, "hash")
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 _INSERT = f"INSERT INTO entry ({_NAMES}) VALUES "  # noqa: S608  names of our own columns
+_LAST = "SELECT seq, hash FROM entry WHERE chain = ? ORDER BY seq DESC LIMIT 1"
 _PLACES = f"({', '.join('?' * len(_COLUMNS))})"
 
 
@@ -53,10 +53,7 @@ Written: TypeAlias = Callable[[AuditError | None], None]
 """Called when an entry is on the disk, or with the reason why not."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    entry: AuditEntry
-    written: Written
+_Waiting: TypeAlias = tuple[AuditEntry, Written]
 
 
 @dataclass(slots=True)
@@ -146,7 +143,7 @@ class AuditLog:
         elif len(self._queue) >= MAX_WAITING:
             written(AuditFull(f"{MAX_WAITING} audit entries wait to be written: nothing more is let through"))
         else:
-            self._queue.entries.append(_Waiting(entry, written))
+            self._queue.entries.append((entry, written))
             self._queue.filled.set()
 
     async def close(self) -> None:
@@ -172,13 +169,13 @@ class AuditLog:
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         failure: AuditError | None = None
-        entries = [waiting.entry for waiting in batch]
+        entries = [entry for entry, _ in batch]
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
         except Exception as error:  # whatever stops one commit must reach who waits, and not the next commit
             failure = AuditError(f"the audit could not be written: {error}")
-        for waiting in batch:
-            waiting.written(failure)
+        for _, written in batch:
+            written(failure)
 
     def _commit(self, entries: Sequence[AuditEntry]) -> None:
         with self._engine.begin() as connection:
@@ -187,13 +184,7 @@ class AuditLog:
 
 def insert_entries(connection: Connection, chain: str, entries: Sequence[AuditEntry]) -> None:
     """Put entries at the end of a chain, in a transaction that holds the write lock."""
-    last = connection.execute(
-        select(EntryRow.seq, EntryRow.hash)
-        .where(EntryRow.chain == chain)
-        .order_by(EntryRow.seq.desc())
-        .limit(1)
-    )
-    found = last.one_or_none()
+    found = connection.exec_driver_sql(_LAST, (chain,)).one_or_none()
     seq, previous = (found.seq, found.hash) if found else (0, FIRST_PREVIOUS)
     for at in range(0, len(entries), ROWS_AT_ONCE):
         part = entries[at : at + ROWS_AT_ONCE]

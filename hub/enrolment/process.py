@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -106,8 +105,8 @@ class EnrolmentProcess:
 
     # --- requests -----------------------------------------------------------------------------------
 
-    def _take(self, element: Element) -> None:
-        taken = self._desk.take(Stanza.of(element), time.time())
+    def _take(self, stanza: Stanza) -> None:
+        taken = self._desk.take(stanza, time.time())
         if isinstance(taken, Reply):
             self._send(taken.xml)
         elif taken is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from xml.etree.ElementTree import Element
 
 import structlog
 
@@ -83,9 +82,8 @@ class CollectorLink:
 
     # --- in ---------------------------------------------------------------------------------------
 
-    def take(self, element: Element) -> None:
+    def take(self, one: Stanza) -> None:
         """A stanza came."""
-        one = Stanza.of(element)
         if one.kind == "presence":
             if one.type in ("", "unavailable", "error"):
                 self.on_presence(one.sender, one.type)

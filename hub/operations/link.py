@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
 
 from hub.addresses import Addresses, full
 from hub.component import ComponentLink, LinkDown, LinkFull
@@ -66,9 +65,8 @@ class OperationsLink:
 
     # --- in ---------------------------------------------------------------------------------------
 
-    def take(self, element: Element) -> None:
+    def take(self, one: Stanza) -> None:
         """A stanza came."""
-        one = Stanza.of(element)
         if one.kind == "presence":
             if one.type == "error" and one.id in self._told:
                 self._told[one.id] = True

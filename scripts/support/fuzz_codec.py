@@ -9,7 +9,15 @@ from random import Random
 from xml.etree.ElementTree import Element
 
 from iec61850_model.mms.pdu import ConfirmedRequest, ConfirmedResponse, Payload, UnknownService
-from iec61850_model.mms.xer import MalformedPdu, UnencodableValue, decode_payload, encode_payload, parse
+from iec61850_model.mms.xer import (
+    MalformedPdu,
+    UnencodableValue,
+    decode_payload,
+    encode_payload,
+    parse,
+    recall,
+    remember,
+)
 from support.fuzz_case import Broken, Step
 from support.fuzz_mutations import damaged
 from support.fuzz_seeds import seed
@@ -29,6 +37,7 @@ class Codec:
         """Decode and encode; raises Broken, or what the codec must not raise."""
         for step in steps:
             _check(step.octets)
+            _check_recalled(step.octets.decode(errors="replace").replace('"', "'"))
 
 
 def _check(octets: bytes) -> None:
@@ -48,6 +57,25 @@ def _check(octets: bytes) -> None:
         except UnencodableValue:
             return
         _check_round_trip(lenient, xml)
+
+
+def _check_recalled(xml: str) -> None:
+    """What is read from its text alone is what is decoded strictly, and written the same."""
+    try:
+        strict = decode_payload(parse(xml), strict=True)
+    except MalformedPdu:
+        strict = None
+    if strict is not None:
+        remember(xml, strict)
+    found = recall(xml)
+    if found is None:
+        return
+    if (
+        strict is None
+        or comparable(found.payload) != comparable(strict)
+        or found.xml != encode_payload(strict)
+    ):
+        raise Broken("recalled something else than is decoded", f"{found!r:.120} and {strict!r:.120}")
 
 
 def _decoded(element: Element, strict: bool) -> Payload | None:

@@ -16,6 +16,7 @@ from hub.listing import INFO_NS, ITEMS_NS, RSM_NS
 from hub.ops_way import RouterWithOperations
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster, SlotChange
 from hub.router import Outcome, Routed
+from hub.stanza_text import recalled
 from hub.stanzas import Stanza
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
 from iec61850_model.mms.pdu import InformationReport, ObjectName, Payload, Pdu, Unconfirmed, VariableList
@@ -140,6 +141,25 @@ class HubRouter:
             stanza = Stanza.of(element)
             if stanza.kind in ("iq", "message"):
                 self._check(stanza, self._router.route(stanza, NOW))
+            self._check_recalled(
+                step.octets.decode(errors="replace").replace(f' xmlns="{NS}"', "", 1).replace('"', "'")
+            )
+
+    def _check_recalled(self, text: str) -> None:
+        """What is read from its text alone is what is parsed, and the same becomes of it."""
+        whole = _received(f"<stream xmlns='{NS}'>{text}</stream>".encode())
+        if whole is None or len(whole) != 1:
+            if recalled(text) is not None:
+                raise Broken("recalled what is no stanza", text[:150])
+            return
+        parsed = Stanza.of(whole[0], text)
+        routed = self._router.route(parsed, NOW) if parsed.kind in ("iq", "message") else None
+        found = recalled(text)
+        if found is None:
+            return
+        again = self._router.route(found, NOW)
+        if routed is None or found[:5] != parsed[:5] or _became(again) != _became(routed):
+            raise Broken("recalled something else than is parsed", f"{found[:5]}: {again!r:.150}")
 
     def _check(self, stanza: Stanza, routed: Routed) -> None:
         """Judge what was done with a stanza; of a request to a group, with each of its members."""
@@ -171,6 +191,12 @@ class HubRouter:
         sent = _sent(self._router.list_for(stanza, frozenset({OWNED, "hp9999"}), False))
         if sent.type == "result" and _told(sent) - {f"{OWNED}@{HUB}/IEC"}:
             raise Broken("a person is told of what is not his", str(_told(sent)))
+
+
+def _became(routed: Routed) -> tuple[object, ...]:
+    """All but the stanza itself."""
+    asked = routed.group and (routed.group.members, routed.group.inner)
+    return (*routed._replace(request=None, group=None), routed.instead, asked)
 
 
 def _received(octets: bytes) -> Element | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from xml.etree.ElementTree import Element
 
 import pytest
 
 from hub import component
 from hub.component import ComponentLink
+from hub.stanzas import Stanza
 
 DOMAIN = "hub.example.org"
 PATIENCE = 10.0
@@ -39,7 +39,7 @@ class Server:
 
 
 @asynccontextmanager
-async def linked(server: Server, taken: list[Element]) -> AsyncIterator[list[str]]:
+async def linked(server: Server, taken: list[Stanza]) -> AsyncIterator[list[str]]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     told: list[str] = []
     link = ComponentLink(DOMAIN, "secret", listening.sockets[0].getsockname()[:2], taken.append)
@@ -63,7 +63,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (("QUIET", 0.05), ("ASK_EVERY", 0.05), ("SILENT", 1.0)):
         monkeypatch.setattr(component, name, seconds)
-    server, taken = Server(), list[Element]()
+    server, taken = Server(), list[Stanza]()
     async with linked(server, taken) as told, asyncio.timeout(PATIENCE):
         await until(lambda: server.questions >= 30)  # longer than SILENT: it hears itself
         assert told == ["up"]

@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element
 
 import pytest
 
 from hub.component_stream import ComponentStream, LinkDown
+from hub.stanzas import Stanza
 
 PATIENCE = 10.0
 HEAD = (
@@ -25,7 +25,7 @@ class Server:
     """One component at a time; ``said`` is what it sent, ``say`` answers."""
 
     stream: ComponentStream
-    taken: asyncio.Queue[Element]
+    taken: asyncio.Queue[Stanza]
     writer: asyncio.StreamWriter
     reader: asyncio.StreamReader
     said: bytes = field(default=b"")
@@ -37,7 +37,7 @@ class Server:
                 assert part, f"the component closed before {text!r}; it said {self.said!r}"
                 self.said += part
 
-    async def took(self, count: int) -> list[Element]:
+    async def took(self, count: int) -> list[Stanza]:
         async with asyncio.timeout(PATIENCE):
             return [await self.taken.get() for _ in range(count)]
 
@@ -56,11 +56,11 @@ class Server:
 async def connected(fail_on: str = "") -> AsyncIterator[Server]:
     accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Future()
     listening = await asyncio.start_server(lambda r, w: accepted.set_result((r, w)), "127.0.0.1", 0)
-    taken: asyncio.Queue[Element] = asyncio.Queue()
+    taken: asyncio.Queue[Stanza] = asyncio.Queue()
 
-    def take(element: Element) -> None:
-        taken.put_nowait(element)
-        if element.get("id") == fail_on:
+    def take(stanza: Stanza) -> None:
+        taken.put_nowait(stanza)
+        if stanza.id == fail_on:
             raise ValueError("not this one")
 
     stream = ComponentStream("hub.example.org", "secret", take)
@@ -95,23 +95,23 @@ async def test_stanzas_are_taken_whole_however_they_are_cut() -> None:
             await asyncio.sleep(0)
         server.say(b"<presence id='3'/><iq id='4'/>")
         taken = await server.took(4)
-        assert [one.get("id") for one in taken] == ["1", "2", "3", "4"]
-        assert taken[0][0].text == "ä"
-        assert taken[0].tag == "{jabber:component:accept}iq"
+        assert [one.id for one in taken] == ["1", "2", "3", "4"]
+        assert taken[0].children[0].text == "ä"
+        assert taken[0].kind == "iq"
 
 
 async def test_a_stanza_within_a_stanza_is_only_its_content() -> None:
     async with connected() as server:
         await server.accept()
         server.say(b"<iq id='1'><iq id='inner'/></iq><message id='2'/>")
-        assert [one.get("id") for one in await server.took(2)] == ["1", "2"]
+        assert [one.id for one in await server.took(2)] == ["1", "2"]
 
 
 async def test_what_is_no_stanza_of_a_component_is_not_taken() -> None:
     async with connected() as server:
         await server.accept()
         server.say(b"<iq xmlns='jabber:client' id='1'/><other id='2'/><iq id='3'/>")
-        assert [one.get("id") for one in await server.took(1)] == ["3"]
+        assert [one.id for one in await server.took(1)] == ["3"]
 
 
 async def test_what_is_sent_arrives_in_its_order_also_from_within_an_answer() -> None:

@@ -37,6 +37,7 @@ from hub.registry import (
 )
 from hub.registry.replacing import replace_box
 from hub.roster import HeatPump, LinkState, Provider, Right
+from hub.stanzas import Stanza
 from iec61850_model.server.memory_buffer import MemoryBuffer
 from tests.hub.averaging_box import AveragingBox
 
@@ -73,7 +74,7 @@ class PretendedLink:
 
     def say(self, xml: str) -> None:
         if self.up and not self.lose(xml):
-            self.take(fromstring(f'<s xmlns="jabber:component:accept">{xml}</s>')[0])
+            self.take(Stanza.of(fromstring(f'<s xmlns="jabber:component:accept">{xml}</s>')[0]))
 
     async def run(self) -> None:
         self.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -245,6 +246,33 @@ def test_a_provider_commands_as_somebody_remote_and_as_nobody_else(
     judged = judge(commanded(or_cat, control, timed=timed), [grant(*ALL)], NOW)
     assert judged.allowed is remote
     assert remote or f"orCat {int(or_cat)}" in judged.reason
+
+
+stamps = st.sampled_from([0.0, NOW - 1, NOW + 1, NOW + 1_000]).map(Timestamp.from_unix)
+origins = st.tuples(st.sampled_from([2, 3]), st.binary(max_size=1)).map(
+    lambda one: Data("structure", (Data("integer", one[0]), Data("octet-string", one[1])))
+)
+commands = st.tuples(
+    st.booleans().map(lambda value: Data("boolean", value)),
+    st.lists(stamps.map(lambda time: Data("utc-time", time)), max_size=1),
+    origins,
+    st.integers(0, 1).map(lambda number: Data("unsigned", number)),
+    stamps.map(lambda time: Data("utc-time", time)),
+    st.booleans().map(lambda test: Data("boolean", test)),
+).map(lambda one: Data("structure", (one[0], *one[1], *one[2:], Data("bit-string", "00"))))
+controls = ("HP/EvuGGIO1$CO$SPCSO1$Oper", "HP/EvuGGIO1$CO$SPCSO1$Cancel", "SCH/EvuFSCH2$CO$EnaReq$Oper")
+others = ("SCH/EvuFSCH2$SP$CO$StrTm", "SCH/EvuFSCH2$SP$StrTm", "MET/LLN0$BR$brcb1$DatSet")
+
+
+@given(pdus=st.lists(st.tuples(st.sampled_from(controls + others), commands), min_size=2, max_size=4))
+def test_a_command_is_judged_by_itself_whatever_was_judged_before(pdus: list[tuple[str, Data]]) -> None:
+    holder = grant(Right.CONTROL, Right.SCHEDULE, until=NOW + 100)
+    judged = [judge(write(control, data=(value,)), [holder], NOW, {1: 2}) for control, value in pdus]
+    with mock.patch(
+        "hub.judge._is_control", return_value=False
+    ):  # then nothing is kept, and all is looked at
+        for (control, value), one in zip(pdus, judged, strict=True):
+            assert judge(write(control, data=(value,)), [holder], NOW, {1: 2}) == one
 
 
 def test_a_select_stands_alone_in_its_read() -> None:

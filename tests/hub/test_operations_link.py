@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from xml.etree.ElementTree import Element, fromstring
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from test_router import LAST_APPL_ERROR
@@ -23,7 +23,7 @@ QUERY = '<query xmlns="http://jabber.org/protocol/disco#info"/>'
 class Link:
     """The component's link, pretended."""
 
-    def __init__(self, _domain: str, _secret: str, _server: object, take: Callable[[Element], None]) -> None:
+    def __init__(self, _domain: str, _secret: str, _server: object, take: Callable[[Stanza], None]) -> None:
         self.take = take
         self.sent: list[str] = []
         self.up = True
@@ -45,7 +45,7 @@ def link(monkeypatch: pytest.MonkeyPatch) -> OperationsLink:
 
 
 def hear(link: OperationsLink, xml: str) -> None:
-    link.take(fromstring(f'<x xmlns="jabber:component:accept">{xml}</x>')[0])
+    link.take(Stanza.of(fromstring(f'<x xmlns="jabber:component:accept">{xml}</x>')[0]))
 
 
 def test_a_request_to_operations_itself_is_taken(link: OperationsLink) -> None:

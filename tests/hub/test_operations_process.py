@@ -64,7 +64,7 @@ def elements(xml: str) -> Element:
 class PretendedHub:
     """The link of operations, with the real router's rules behind it, and boxes behind those."""
 
-    take: Callable[[Element], None]
+    take: Callable[[Stanza], None]
     boxes: dict[str, ScheduledBox]
     roster: Roster
     lose: Callable[[Element], bool] = lambda _: False
@@ -87,7 +87,7 @@ class PretendedHub:
         for out in elements(routed.xml):
             if out.get("to", "").startswith("ops."):
                 if self.up:
-                    self.take(out)
+                    self.take(Stanza.of(out))
             elif not self.lose(out):
                 self._to_box(out)
 

@@ -21,6 +21,7 @@ import hub.run
 from hub.audit import AuditEntry, AuditError, AuditFilter, AuditLog, AuditReader
 from hub.audit.log import Written
 from hub.component import LinkDown, LinkFull
+from hub.component_stream import Recall
 from hub.config import HubConfig
 from hub.metrics import HubCollector, registry_of
 from hub.registry import (
@@ -37,6 +38,7 @@ from hub.registry import (
 )
 from hub.roster import HeatPump, Provider, Right
 from hub.run import RouterProcess
+from hub.stanzas import Stanza
 
 DOMAIN = "hub.example.org"
 SP, BOX, HP = "control@agg.example/x", "box0001@boxes.example/IEC", f"hp0001@{DOMAIN}/IEC"
@@ -98,7 +100,7 @@ class PretendedLink:
     def say(self, kind: str, type_: str, sender: str, to: str, inner: str = "", id_: str = "i1") -> None:
         typed = f' type="{type_}"' if type_ else ""
         text = f'<{kind}{typed} id="{id_}" from="{sender}" to="{to}">{inner}</{kind}>'
-        self.take(ElementTree.fromstring(f'<s xmlns="jabber:component:accept">{text}</s>')[0])
+        self.take(Stanza.of(ElementTree.fromstring(f'<s xmlns="jabber:component:accept">{text}</s>')[0]))
 
     def count(self, part: str) -> int:
         return sum(part in xml for xml in self.sent)
@@ -141,7 +143,7 @@ async def hub_(
     links: list[PretendedLink] = []
 
     def make(
-        domain: str, secret: str, address: tuple[str, int], take: Callable[[Any], None]
+        domain: str, secret: str, address: tuple[str, int], take: Callable[[Any], None], recall: Recall
     ) -> PretendedLink:
         links.append(PretendedLink(take))
         return links[0]

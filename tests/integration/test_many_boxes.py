@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element
 
 import pytest
 from raw_operator import link_states
@@ -20,6 +19,7 @@ from hub.component_stream import ComponentStream
 from hub.config import HubConfig
 from hub.registry import Registry, add_heat_pump
 from hub.roster import HeatPump
+from hub.stanzas import Stanza
 from support.ejabberd import EjabberdServer
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall, ProsodyServer
@@ -49,11 +49,11 @@ class ManyBoxes:
     told_gone: Counter[str] = field(default_factory=Counter)
     stream: ComponentStream | None = None
 
-    def take(self, stanza: Element) -> None:
-        box, type_ = stanza.get("to", ""), stanza.get("type", "")
+    def take(self, stanza: Stanza) -> None:
+        box, type_ = stanza.to, stanza.type
         if type_ == "unavailable":
             self.told_gone[box] += 1
-        if not stanza.tag.endswith("}presence") or stanza.get("from") != HUB or type_:
+        if stanza.kind != "presence" or stanza.sender != HUB or type_:
             return
         self.asked.append((asyncio.get_running_loop().time(), box))
         number = int(box[1:5])

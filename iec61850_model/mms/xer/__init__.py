@@ -2,9 +2,11 @@
 
 from iec61850_model.mms.xer.payload import decode, decode_payload, encode, encode_payload, parse
 from iec61850_model.mms.xer.reading import NS82, CodecError, MalformedPdu, UnencodableValue
+from iec61850_model.mms.xer.shapes import Carried, recall, remember
 
 __all__ = [
     "NS82",
+    "Carried",
     "CodecError",
     "MalformedPdu",
     "UnencodableValue",
@@ -13,4 +15,6 @@ __all__ = [
     "encode",
     "encode_payload",
     "parse",
+    "recall",
+    "remember",
 ]

@@ -48,7 +48,7 @@ MAX_INVOKE_ID = 0xFFFF_FFFF
 """invokeID is an Unsigned32 (ISO 9506-2)."""
 MAX_ERROR_CODE = 255
 """Largest code of an error class; those in use are below 20."""
-_ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
+ASSOCIATION_ID = re.compile(r"[0-9]{1,3}(:[0-9]{1,3})?", re.ASCII)
 _STRICT, _LENIENT = Reader(strict=True), Reader(strict=False)
 _INVOKE_ID = f"{{{NS82}}}invokeID"
 _REQUEST_HOLDER = f"{{{NS82}}}ConfirmedServiceRequest"
@@ -64,7 +64,7 @@ def encode_payload(payload: Payload) -> str:
     """The XML a stanza carries; raises UnencodableValue."""
     if payload.association is None:
         return encode(payload.pdu)
-    if not _ASSOCIATION_ID.fullmatch(payload.association):
+    if not ASSOCIATION_ID.fullmatch(payload.association):
         raise UnencodableValue(f"{shown(payload.association)} is not an association id")
     out = [f'<associationContext xmlns="{NS82}" assoID="{payload.association}">']
     _write_pdu(payload.pdu, out, "")
@@ -179,7 +179,7 @@ def decode_payload(element: Element, *, strict: bool = False) -> Payload:
     if name != "associationContext":
         return Payload(_decode(name, element, reader))
     association = element.get("assoID", "")
-    if not _ASSOCIATION_ID.fullmatch(association):
+    if not ASSOCIATION_ID.fullmatch(association):
         raise MalformedPdu(f"{shown(association)} is not an association id")
     return Payload(_decode(*reader.choice(element, ("assoID",)), reader), association)
 
