@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from iec61850_model.check.constraint import constraint_of
 from iec61850_model.mms.pdu import (
     CancelRequest,
     ConcludeRequest,
@@ -37,7 +38,8 @@ ALONE = frozenset({"Associate", "Release", "CancelRequest", "GetServerDirectory"
 def request_for(service: str, reference: str, at: float | None = None) -> Pdu:
     """The request of an abstract service, called as in the audit, on a reference.
 
-    ``reference`` is ``LD/LN.DO.DA[FC]``; without ``[FC]`` the one the service is about; for data sets and
+    ``reference`` is ``LD/LN.DO.DA[FC]``; without ``[FC]`` the one the service is about, of values that of the
+    object in the standard's tables; for data sets and
     logs ``LD/LN.Name`` or ``@Name``; for CreateDataSet the name, or with ``[FC]`` a member of an own one.
     ``at``: a command for later, seconds since 1970 UTC. Raises InvalidReference if the service needs another
     one, KeyError for no such service, ValueError for a time no time stamp can hold.
@@ -76,6 +78,15 @@ def _read(fc: FunctionalConstraint, *below: str) -> _Maker:
     return lambda reference, _: ReadRequest(VariableList((_object(reference, fc, *below),)))
 
 
+def _values(reference: str, _: float | None) -> RequestService:
+    return ReadRequest(VariableList((_object(reference, _usual(reference)),)))
+
+
+def _usual(reference: str) -> FunctionalConstraint:
+    """What is in no table of the standard is a status."""
+    return constraint_of(Reference.parse(reference)) or FC.ST
+
+
 def _write(fc: FunctionalConstraint) -> _Maker:
     value = (Data("boolean", True),)
     return lambda reference, _: WriteRequest(VariableList((_object(reference, fc),)), value)
@@ -94,7 +105,7 @@ def _definition(reference: str, _: float | None) -> RequestService:
     parsed = Reference.parse(reference)
     name = ObjectName(parsed.item_id, parsed.ld)
     if parsed.path and parsed.fc is None:
-        name = _object(reference, FC.ST)
+        name = _object(reference, _usual(reference))
     return GetVariableAccessAttributesRequest(name)
 
 
@@ -126,7 +137,7 @@ _MAKERS: Mapping[str, _Maker] = {
     "GetServerDirectory": lambda *_: _EVERY_DOMAIN,
     "GetLogicalDeviceDirectory": _device,
     "GetDataDefinition": _definition,
-    "GetDataValues": _read(FC.ST),
+    "GetDataValues": _values,
     "SetDataValues": _write(FC.SP),
     "Select": _read(FC.CO, "SBO"),
     "SelectWithValue": _command("SBOw"),

@@ -127,7 +127,7 @@ class DatabasesSection(_Section):
 
 
 class AuditSection(_Section):
-    """How long the audit is kept: `hphub audit prune` removes what is older."""
+    """How long the audit is kept: operations removes what is older once a day."""
 
     keep_days: int | None = Field(default=None, ge=1, le=36_500, description="days; None: for ever")
 

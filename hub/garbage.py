@@ -14,8 +14,8 @@ them."""
 
 @contextmanager
 def long_lived() -> Iterator[None]:
-    """What is made inside stays: the garbage collector need not go through it again and again, which for a
-    whole country takes most of the start, and later half a second at a time.
+    """What is made inside, or was just before, stays: the garbage collector need not go through it again and
+    again, which for a whole country takes most of the start, and later half a second at a time.
     """
     gc.disable()
     try:

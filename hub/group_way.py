@@ -16,7 +16,7 @@ from hub.listing import RouterWithLists
 from hub.names import variable
 from hub.needs import HISTORY_DEVICE
 from hub.payloads import payload_in, speaks_82
-from hub.router import UNREADABLE, Outcome, Routed, Way
+from hub.router import UNREADABLE, Outcome, Routed, Way, asker
 from hub.stanzas import Condition, Stanza, stanza
 from iec61850_model.mms import xer
 from iec61850_model.mms.carrier import Carrier, carriers, is_request
@@ -53,7 +53,7 @@ class RouterWithGroups(RouterWithLists):
     def _to_group(self, incoming: Stanza, sender: Jid, to: Jid, now: float) -> Routed:
         provider = self.roster.provider_of_jid(sender.bare)
         provider_id = provider.id if provider else ""
-        way = Way(incoming, now, provider_id, incoming.sender, to.local)
+        way = Way(incoming, now, provider_id, asker(incoming, provider), to.local)
         try:
             carried = _request_in(incoming)
         except xer.MalformedPdu as malformed:

@@ -6,11 +6,11 @@ presence, and it is passed on to exactly the providers that hold a live grant.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from hub.addresses import HEAT_PUMP_RESOURCE, RESERVED, Addresses, Jid
+from hub.bounds import Bounds
 from hub.contacts import Contacts
 from hub.presence_effects import Effect, Emit, Keep, KeepSession
 from hub.roster import Changes, HeatPump, LinkState, Roster, domain_of
@@ -19,6 +19,9 @@ from hub.stanzas import Stanza, stanza
 ANSWER_WITHIN = 25.0
 """Seconds a box has to answer the hub's presence: its server knows of a cut wired link after 24 s, and all is
 to be known within 30 s."""
+HANDFUL = 200
+"""Pairs of provider and heat pump looked at, and stanzas made of that, before others get a turn: some
+milliseconds of work."""
 MAX_SESSIONS = 32
 """Sessions (full JIDs) of one provider that are told of presence."""
 
@@ -51,8 +54,8 @@ class PresenceBoard:
     sessions: dict[str, set[str]] = field(default_factory=dict)
     contacts: Contacts = field(init=False)
     elsewhere: set[str] = field(default_factory=set)
+    bounds: Bounds = field(default_factory=Bounds)
     _asked: dict[str, float] = field(default_factory=dict)
-    _bounds: list[tuple[float, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.contacts = Contacts(self.addresses, self.roster, self.states)
@@ -104,7 +107,10 @@ class PresenceBoard:
         """Apply changes to the roster and tell everybody concerned."""
         gone = {*changes.removed_heat_pumps, *changes.removed_providers}
         before = {
-            pair: (self._live(pair, now), self.roster.heat_pumps.get(pair[1]))
+            pair: (
+                any(self._live(pair, at) for at in self.bounds.since(now)),
+                self.roster.heat_pumps.get(pair[1]),
+            )
             for pair in self.roster.pairs_of(changes)
         }
         sessions = [one for id_ in changes.removed_providers for one in self._told_here(id_)]
@@ -135,7 +141,7 @@ class PresenceBoard:
             self._asked.pop(id_, None)
         boxes = [self.addresses.box(box) for box in left if self.roster.heat_pump_of_box(box) is None]
         effects += [self._left(one) for one in (*boxes, *sessions)]
-        self._note_bounds(changes, now)
+        self.bounds.note(changes.grants, now)
         for old in replaced:  # what is associated with the former box must end before the new one is there
             self.states[old.id] = LinkState.OFFLINE
             effects += [Keep(old.id, LinkState.OFFLINE, now), *self._tell_all(old.id, now)]
@@ -148,13 +154,7 @@ class PresenceBoard:
         """The first roster, before the link is up: nobody can be asked or told yet, ``start`` does that."""
         self.roster.apply(changes)
         self.contacts.note(changes.asked)
-        self._note_bounds(changes, now)
-
-    def _note_bounds(self, changes: Changes, now: float) -> None:
-        for grant in changes.grants:
-            for bound in (grant.valid_from, grant.until):
-                if bound is not None and bound > now:
-                    heapq.heappush(self._bounds, (bound, grant.provider, grant.heat_pump, grant.group))
+        self.bounds.note(changes.grants, now)
 
     def learn(self, learned: Learned, unwritten: Collection[str], now: float) -> list[Effect]:
         """Take over what other routers heard; ``unwritten``: ids and sessions this one knows better."""
@@ -182,20 +182,32 @@ class PresenceBoard:
 
     def tick(self, now: float) -> list[Effect]:
         """Time went on: grants began or ended, boxes did not answer."""
-        effects: list[Effect] = []
-        while self._bounds and self._bounds[0][0] <= now:
-            bound, provider, heat_pump, group = heapq.heappop(self._bounds)
-            for one in self.roster.members(group) if group else (heat_pump,):
-                pair = (provider, one)
-                just_before = self._live(pair, bound - 1e-6)
-                there = self.roster.heat_pumps.get(one)
-                effects += self._compare(pair, just_before, self._live(pair, now), there, now)
-            if group:
-                effects += self.contacts.granted((provider, group), now)
+        effects = self.turn(now)
         silent = [id_ for id_, asked in self._asked.items() if now - asked >= ANSWER_WITHIN]
         for id_ in silent:
             del self._asked[id_]
             effects += self._set(id_, LinkState.OFFLINE, now, silent=True)
+        return effects
+
+    def turn(self, now: float) -> list[Effect]:
+        """Tell of a handful of the grants that began or ended; while ``bounds`` is behind, there are more.
+
+        Only telling takes its time: what a provider may do follows from the clock.
+        """
+        effects: list[Effect] = []
+        for _ in range(HANDFUL):
+            due = self.bounds.next(now, self.roster.members)
+            if due is None:
+                break
+            pair = (due.provider, due.on)
+            if due.group:
+                effects += self.contacts.granted(pair, now)
+            else:
+                there = self.roster.heat_pumps.get(due.on)
+                was, live = self._live(pair, due.before), self._live(pair, now)
+                effects += self._compare(pair, was, live, there, now)
+            if len(effects) >= HANDFUL:
+                break
         return effects
 
     # --- domains ----------------------------------------------------------------------------------
@@ -298,7 +310,9 @@ class PresenceBoard:
         """Tell the boxes that a session of a provider is gone: its associations end."""
         return [
             self._alias_gone(provider, session, self.roster.heat_pumps[id_].box)
-            for id_ in self.roster.heat_pumps_of(provider, now)
+            for id_ in dict.fromkeys(
+                one for at in self.bounds.since(now) for one in self.roster.heat_pumps_of(provider, at)
+            )
             if self.states.get(id_) is not LinkState.OFFLINE
         ]
 

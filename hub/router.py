@@ -15,7 +15,7 @@ from hub.audit.entry import AuditEntry, AuditKind
 from hub.group_request import GroupRequest
 from hub.judge import Judgement, judge, permitted
 from hub.payloads import payload_in, request_in, speaks_82
-from hub.roster import HeatPump, Roster
+from hub.roster import HeatPump, Provider, Roster, domain_of
 from hub.sayings import Saying, saying
 from hub.stanzas import Condition, Stanza, error, stanza
 from iec61850_model.mms import xer
@@ -137,7 +137,7 @@ class Router:
         provider_id = provider.id if provider else ""
         grants = self.roster.grants(provider_id, to.local, now)
         box = self.roster.heat_pumps[to.local].box if grants else ""
-        way = Way(incoming, now, provider_id, incoming.sender, to.local, box)
+        way = Way(incoming, now, provider_id, asker(incoming, provider), to.local, box)
         try:
             carried = request_in(incoming)
         except xer.MalformedPdu as malformed:
@@ -210,6 +210,13 @@ class Router:
             return refuse(incoming, Condition.BAD_REQUEST, "not a PDU that a box sends")
         audit = way.entry(AuditKind.RESULT, heard, said.result) if said.result else None
         return way.forward(xml, said.saying.service, audit)
+
+
+def asker(incoming: Stanza, provider: Provider | None) -> str:
+    """Who is audited to have asked: of whom the roster does not know only the domain, for he may be a person,
+    an owner for instance, and the audit names none.
+    """
+    return incoming.sender if provider else domain_of(incoming.sender.partition("/")[0])
 
 
 UNREADABLE = Judgement(False, "")

@@ -89,8 +89,8 @@ class RouterProcess:
         """Route until cancelled."""
         beat = time.time()
         await self._shared.enter(beat)
-        self._beat = beat
         await self._load()
+        await self._alive()  # a country's roster takes longer than a router may be blind
         log.info(
             "router starts",
             router=self._config.router_name,
@@ -102,7 +102,13 @@ class RouterProcess:
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = (self._link, self._pacer, self._shared, self._accounts, self._wishes, self._lists)
-                for work in (*(part.run() for part in parts), self._watch(), self._clock(), self._spread()):
+                for work in (
+                    *(part.run() for part in parts),
+                    self._watch(),
+                    self._clock(),
+                    self._spread(),
+                    self._tell(),
+                ):
                     tasks.create_task(work)
         finally:
             await self._close()
@@ -254,16 +260,20 @@ class RouterProcess:
                 if changed:
                     await self._traffic.settle()
                 if changed or time.time() - self._beat >= HEARTBEAT:
-                    beat = time.time()
-                    name, revision = self._config.router_name, self._roster.revision
-                    await self._registry.run_apart(acknowledge, name, revision, beat)
-                    self._beat = beat
+                    await self._alive()
                     self._go_on()
                 readable = True
             except SQLAlchemyError as failed:
                 if readable:
                     log.error("registry cannot be used", reason=str(failed))
                 readable = False
+
+    async def _alive(self) -> None:
+        """Tell the registry by which revision this router judges now."""
+        beat = time.time()
+        name, revision = self._config.router_name, self._roster.revision
+        await self._registry.run_apart(acknowledge, name, revision, beat)
+        self._beat = beat
 
     async def _look(self) -> bool:
         version = self._registry.version()
@@ -309,6 +319,17 @@ class RouterProcess:
             self._report(before)
             before = self._lost()
             await self._traffic.tick(now)
+
+    async def _tell(self) -> None:
+        """Of many grants that begin or end at one instant each is told in its turn: others' stanzas are to
+        overtake that.
+        """
+        while True:
+            now = time.time()
+            behind = self._board.bounds.behind(now) and not self._blind(now)
+            if behind and self._link.unsent < SPREAD_UNSENT:
+                self._perform(self._board.turn(now))
+            await asyncio.sleep(TURN if behind else TICK)
 
     # --- what is told of it ------------------------------------------------------------------------
 

@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 
 from hub import logs
 from hub.audit import OPERATIONS_CHAIN, AuditLog
+from hub.audit.pruning import PruningTask
 from hub.config import HubConfig
+from hub.daily import Daily
 from hub.enrolment.metrics import EnrolmentMetrics
 from hub.enrolment.process import CHAIN, EnrolmentProcess
 from hub.history.collector import CollectorProcess
@@ -64,7 +66,8 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             metrics.append(HubCollector(config.router_name, router.snapshot))
         if COLLECTOR in wanted:
             collector = CollectorProcess(config, registry)
-            parts += [collector, ExpiryTask(config, registry)]
+            expiry = ExpiryTask(config, registry)
+            parts += [collector, Daily("letting go history without consent", expiry.once)]
             metrics.append(HistoryMetrics(collector.snapshot))
         if ENROLMENT in wanted:
             its_audit = await AuditLog.open(config.databases.audit, CHAIN)
@@ -77,6 +80,9 @@ async def run(config: HubConfig, wanted: Collection[str]) -> None:
             opened.push_async_callback(own_audit.close)
             operations = OperationsProcess(config, registry, own_audit)
             parts.append(operations)
+            if config.audit.keep_days is not None:
+                pruning = PruningTask(config.databases.audit, config.audit.keep_days)
+                parts.append(Daily("pruning the audit", pruning.once))
             metrics.append(OperationsMetrics(operations.snapshot))
         async with _probe(config, parts, registry_of(*metrics)):
             await _until_signalled(_all(parts))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
@@ -111,6 +112,26 @@ class AuditLog:
 
         self.put(entry, written)
         await done
+
+    async def append_all(self, entries: Sequence[AuditEntry]) -> list[AuditError | None]:
+        """As ``append`` for each, with one wait for all; returns what went wrong with which, or None."""
+        if not entries:
+            return []
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        outcomes: list[AuditError | None] = [None] * len(entries)
+        left = len(entries)
+
+        def written(at: int, failure: AuditError | None) -> None:
+            nonlocal left
+            outcomes[at] = failure
+            left -= 1
+            if not left and not done.done():
+                done.set_result(None)
+
+        for at, entry in enumerate(entries):
+            self.put(entry, partial(written, at))
+        await done
+        return outcomes
 
     def put(self, entry: AuditEntry, written: Written) -> None:
         """As ``append``, for those who write thousands: ``written`` is called with what went wrong, or None.

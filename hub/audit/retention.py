@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from hub.database import open_engine, open_in_thread
 
 PRUNED_AT_ONCE = 2_000
 """Rows removed in one transaction: some ten milliseconds in which no router can write its audit."""
+PAUSE = 0.02
+"""Seconds after each, in which they can."""
 _TRIGGER = "entry_no_delete"
 
 
@@ -31,8 +35,8 @@ async def prune(url: str, before: float, *, actor: str, now: float) -> list[Prun
     """Remove what was written before ``before`` (seconds since 1970 UTC); the last row of a chain stays.
 
     Only from the beginning of a chain up to its first row that is younger: with a clock set back, more stays.
-    It blocks for as long as that takes, but nobody else. Raises SchemaError if the database is missing,
-    ValueError if ``before`` lies after ``now``.
+    It works in a thread of its own; if cancelled it ends after the part in hand, and the rest stays for the
+    next time. Raises SchemaError if the database is missing, ValueError if ``before`` lies after ``now``.
     """
     if before > now:
         raise ValueError("what is not yet written cannot be removed: choose a time that has passed")
@@ -41,6 +45,14 @@ async def prune(url: str, before: float, *, actor: str, now: float) -> list[Prun
         await AUDIT_SCHEMA.check(checked)
     finally:
         await checked.dispose()
+    enough = threading.Event()
+    try:
+        return await asyncio.to_thread(_prune, url, before, actor, now, enough)
+    finally:
+        enough.set()
+
+
+def _prune(url: str, before: float, actor: str, now: float, enough: threading.Event) -> list[Pruned]:
     engine = open_in_thread(url)
     done: list[Pruned] = []
     try:
@@ -48,14 +60,14 @@ async def prune(url: str, before: float, *, actor: str, now: float) -> list[Prun
             chains = sorted(connection.scalars(select(EntryRow.chain).distinct()))
         for chain in sorted(chains, key=lambda name: name == OPERATOR_CHAIN):
             rows = 0
-            while True:
+            while not enough.is_set():
                 with engine.begin() as connection:
-                    connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is removed is overwritten
                     found = _prune_some(connection, chain, before, actor, now)
                 if found is None:
                     break
                 rows += found[1]
                 checkpoint = found[0]
+                enough.wait(PAUSE)
             if rows:
                 done.append(Pruned(chain, rows, checkpoint))
         if done:

@@ -159,8 +159,8 @@ def verify_(as_json: bool) -> None:
 def prune_(before: float | None, yes: bool) -> None:
     """Remove old entries for good. The rest stays verifiable: where each chain begins now is audited.
 
-    Without --before as hub.yaml says in audit.keep_days; then it does not ask, so a timer may call it daily.
-    The last entry of each chain always stays.
+    Without --before as hub.yaml says in audit.keep_days, and without asking: operations does the same once a
+    day. The last entry of each chain always stays.
 
     \b
     Examples:

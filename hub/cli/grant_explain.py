@@ -43,7 +43,7 @@ def explain_command(ctx: click.Context, /, at: float | None, as_json: bool, **gi
     \b
     Examples:
       hphub grant explain hp0001 agg
-      hphub grant explain hp0001 agg 'MET/MMXU1.TotW[MX]'
+      hphub grant explain hp0001 agg MET/MMXU1.TotW
       hphub grant explain hp0001 agg HP/EvuGGIO1.SPCSO1 Operate --at 2h
       hphub grant explain hp0001 agg GetServerDirectory
     """

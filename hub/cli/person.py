@@ -179,9 +179,7 @@ def _ownership_json(one: Ownership) -> dict[str, Any]:
     return {"heatpump": one.heat_pump, "from": utc_time(one.since), "until": utc_time(one.until)}
 
 
-def person_entry(
-    service: str, id_: str, detail: str = "", heat_pump: str = "", actor: str = ""
-) -> AuditEntry:
+def person_entry(service: str, id_: str, detail: str = "", heat_pump: str = "") -> AuditEntry:
     """What the audit keeps of a change that concerns a person: his id, and nothing that tells who he is."""
     return AuditEntry(
         at=now(),

@@ -31,7 +31,7 @@ from hub.history.letting_go import count, let_go, samples_of, touched, without
 from hub.history.quantities import QUANTITIES
 from hub.history.store import HistoryStore
 from hub.registry import GrantRecord
-from hub.registry.leaving import Alone, Held, end_consents, erase_person, held_of
+from hub.registry.leaving import Alone, Held, Left, end_consents, erase_person, held_of
 from hub.registry.people import get_person
 from hub.seen import SEEN, seen, who_did
 from hub.wiping import NotWiped, wipe_deleted
@@ -138,8 +138,9 @@ def export_command(id_: str) -> None:
 @yes_option
 @config_option
 def erase_command(id_: str, yes: bool) -> None:
-    """Erase a person. What rests on his consent ends, in force at once; measurements of the time in which a
-    heat pump was his alone become anonymous; then his name and all that leads to him are deleted.
+    """Erase a person. What rests on his consent ends, in force at once, and heat pumps that are his alone
+    leave groups on which something is granted that needs consent; measurements of the time in which a heat
+    pump was his alone become anonymous; then his name and all that leads to him are deleted.
 
     What proves it is in the audit, by his id alone. Backups are yours to erase. Cut off in the middle, it
     goes on when it is given again.
@@ -150,9 +151,11 @@ def erase_command(id_: str, yes: bool) -> None:
     """
     person = read(get_person, id_)
     confirm(f"Erase person {person.id} and end what he consented to? It cannot be undone.", yes)
-    _, ended = change(
+    ended = change(
         end_consents,
-        lambda done: person_entry("person erase begins", id_, f"{len(done[1])} grants end"),
+        lambda done: person_entry(
+            "person erase begins", id_, f"{len(done.grants)} grants end, {len(done.left)} memberships end"
+        ),
         id_,
         now=now(),
     )
@@ -163,12 +166,15 @@ def erase_command(id_: str, yes: bool) -> None:
         lambda gone: person_entry(
             "person erase",
             gone.id,
-            f"{len(gone.owns)} ownerships deleted, {len(ended)} grants ended, {samples} samples anonymised",
+            f"{len(gone.owns)} ownerships deleted, {len(ended.grants)} grants ended, {samples} samples"
+            " anonymised",
         ),
         id_,
         now=now(),
     )
-    click.echo(f"Person {id_} erased: {len(ended)} grants ended, {samples} samples are anonymous now.")
+    click.echo(f"Person {id_} erased: {len(ended.grants)} grants ended, {samples} samples are anonymous now.")
+    for left in ended.left:
+        click.echo(_left(left))
     _wipe(config)
 
 
@@ -183,6 +189,16 @@ def wipe_command() -> None:
     """
     _wipe(load_config())
     click.echo("Nothing that was deleted stands in the registry's file any more.")
+
+
+def _left(one: Left) -> str:
+    said = f"{one.heat_pump} has left group {one.group}, for what is granted on that needs consent."
+    if not one.others:
+        return said
+    grants = ", ".join(map(str, one.others))
+    return (
+        f"{said} What needs none, grants {grants}, no longer counts for it either: give it anew if it is to."
+    )
 
 
 def _wipe(config: HubConfig) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.audit import HISTORY_CHAIN, AuditEntry, AuditError, AuditKind, AuditLog
+from hub.audit import HISTORY_CHAIN, AuditEntry, AuditKind, AuditLog
 from hub.config import HubConfig
-from hub.database import SchemaError
 from hub.history.letting_go import Span, count, drop_series, let_go, no_longer_agreed
 from hub.history.store import HistoryStore
 from hub.registry import Registry
@@ -19,10 +16,6 @@ from hub.registry.consents import Followed, followed, forget_series
 
 log = structlog.get_logger()
 
-FIRST_AFTER = 60.0
-"""Seconds after the start: the collector has its boxes first."""
-EVERY = 86_400.0
-"""Seconds between two looks: what may stay is counted in days."""
 ACTOR = "history"
 _DAY = 86_400.0
 
@@ -88,22 +81,11 @@ class HistoryExpiry:
 
 
 class ExpiryTask:
-    """Does it once a day. Databases are opened for it and closed again; what fails is tried the next day."""
+    """One walk through the history a day. Databases are opened for it and closed again."""
 
     def __init__(self, config: HubConfig, registry: Registry) -> None:
         self._config = config
         self._registry = registry
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        await asyncio.sleep(FIRST_AFTER)
-        while True:
-            try:
-                await self.once(time.time())
-            except (SQLAlchemyError, SchemaError, AuditError, OSError) as failed:
-                reason = str(getattr(failed, "orig", failed))
-                log.error("history without consent could not be let go", reason=reason)
-            await asyncio.sleep(EVERY)
 
     async def once(self, now: float) -> list[Expired]:
         """One walk through the history."""
@@ -119,11 +101,3 @@ class ExpiryTask:
         for one in done:
             log.info("history let go", heat_pump=one.heat_pump, samples=one.samples)
         return done
-
-    def unhealthy(self) -> list[str]:
-        """It never hangs the process: the collector's event loop is watched."""
-        return []
-
-    def unready(self) -> list[str]:
-        """A day's delay hinders nothing else."""
-        return []

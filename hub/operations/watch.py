@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -13,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from hub.addresses import OPERATIONS
 from hub.audit import AuditEntry, AuditError, AuditKind, AuditLog
+from hub.garbage import long_lived
 from hub.registry import (
+    ExpiredGrant,
     OpenSteering,
     Registry,
     SteeringState,
     anything_expired,
     current_revision,
     expire_steering,
-    get_grant,
     note_trouble,
     open_steering,
     presence_revision,
@@ -38,6 +40,8 @@ MAX_WRITTEN = 1_000
 """What is finished and written at one time: one commit of the audit."""
 EXPIRY = 1.0
 """Seconds between two looks for grants that have ended by themselves."""
+TOLD_AT_ONCE = 500
+"""Jobs and link states told before other tasks get a turn: some milliseconds of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class SteeringWatch:
         self._tell = tell
         self._revision = self._presence_revision = self._version = 0
         self._expiry = 0.0
+        self._expired: set[int] = set()
+        """Grants that the audit knows to have expired, while what they steer is being marked."""
         self._finished: dict[int, tuple[OpenSteering, AuditEntry]] = {}
         self._audited: set[int] = set()
         self._troubles: dict[int, str] = {}
@@ -77,7 +83,7 @@ class SteeringWatch:
             self._troubles[job.key] = reason
 
     async def begin(self) -> None:
-        """Read all there is to do; raises SQLAlchemyError."""
+        """Read all there is to do; raises SQLAlchemyError, AuditError."""
         await self._expire(time.time())
         await self._look()
 
@@ -111,32 +117,37 @@ class SteeringWatch:
             return
         revision, presence, news = await self._registry.read(_news, self._revision, self._presence_revision)
         self._revision, self._presence_revision, self._version = revision, presence, version
-        if news.jobs or news.states:
-            self._tell(news)
+        for part in _in_parts(news):
+            with long_lived() if len(part.jobs) == TOLD_AT_ONCE else nullcontext():
+                self._tell(part)
+            await asyncio.sleep(0)
 
     async def _expire(self, now: float) -> None:
+        """A part of what has ended in each round, however much ends at one instant: routers and commands wait
+        for their turn at the registry meanwhile. What a provider may do has ended already, by the time.
+        """
         if now < self._expiry:
             return
-        self._expiry = now + EXPIRY
         if not await self._registry.read(anything_expired, now):
+            self._expiry = now + EXPIRY
+            self._expired.clear()
             return
         async with self._registry.transaction() as session:
-            for grant in await session.run_sync(expire_steering, now):
-                record = await session.run_sync(get_grant, grant)
-                log.info("grant has expired", grant=grant, provider=record.provider)
-                entry = AuditEntry(
-                    at=now, kind=AuditKind.OPERATOR, provider=record.provider, heat_pump=record.heat_pump,
-                    service="grant expired", detail=f"grant {grant}", actor=OPERATIONS,
-                )  # fmt: skip
-                await self._audit.append(entry)
+            found = await session.run_sync(expire_steering, now)
+            fresh = [one for one in found if one.grant not in self._expired]
+            for failed in await self._audit.append_all([_expired(one, now) for one in fresh]):
+                if failed is not None:
+                    raise failed
+        self._expired.update(one.grant for one in fresh)
+        if fresh:
+            log.info("grants have expired", grants=[one.grant for one in fresh])
 
     # --- out ----------------------------------------------------------------------------------------
 
     async def _write(self) -> None:
         done = dict(self._finished)
         fresh = [key for key in done if key not in self._audited][:MAX_WRITTEN]
-        appending = (self._audit.append(done[key][1]) for key in fresh)
-        failures = await asyncio.gather(*appending, return_exceptions=True)
+        failures = await self._audit.append_all([done[key][1] for key in fresh])
         self._audited.update(key for key, failed in zip(fresh, failures, strict=True) if failed is None)
         for failed in failures:
             if failed is not None:
@@ -154,6 +165,21 @@ class SteeringWatch:
         for key, reason in troubles.items():
             if self._troubles.get(key) == reason:
                 del self._troubles[key]
+
+
+def _in_parts(news: News) -> Iterator[News]:
+    """States first: whether a box is there decides what becomes of its jobs."""
+    for at in range(0, len(news.states), TOLD_AT_ONCE):
+        yield News((), news.states[at : at + TOLD_AT_ONCE])
+    for at in range(0, len(news.jobs), TOLD_AT_ONCE):
+        yield News(news.jobs[at : at + TOLD_AT_ONCE], ())
+
+
+def _expired(one: ExpiredGrant, now: float) -> AuditEntry:
+    return AuditEntry(
+        at=now, kind=AuditKind.OPERATOR, provider=one.provider, heat_pump=one.heat_pump,
+        service="grant expired", detail=f"grant {one.grant}", actor=OPERATIONS,
+    )  # fmt: skip
 
 
 def _news(session: Session, revision: int, presence: int) -> tuple[int, int, News]:

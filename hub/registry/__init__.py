@@ -70,6 +70,7 @@ from hub.registry.routers import (
 from hub.registry.shut_out import account_of, let_in, let_in_provider, shut_out, shut_out_provider
 from hub.registry.steering import SteeringRecord
 from hub.registry.steering_work import (
+    ExpiredGrant,
     OpenSteering,
     anything_expired,
     expire_steering,
@@ -89,6 +90,7 @@ __all__ = [
     "CertificateRecord",
     "CodeRecord",
     "Conflict",
+    "ExpiredGrant",
     "GrantRecord",
     "GroupRecord",
     "Heard",

@@ -13,6 +13,7 @@ from hub.registry.asks import AskRecord, asks_about
 from hub.registry.consents import known_series
 from hub.registry.errors import Conflict
 from hub.registry.grants import GrantRecord, end_grants, get_grant
+from hub.registry.groups import remove_members
 from hub.registry.master_data import MasterData, forget_metering_points, master_data
 from hub.registry.models import GrantRow, GroupMemberRow, GroupRow, HeatPumpRow
 from hub.registry.people import Ownership, Person, delete_person, get_person
@@ -77,6 +78,26 @@ class Held:
     operator_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A heat pump left a group because a grant on it rests on consent; ``others`` are the keys of grants on
+    the group that need none, and no longer count for it either.
+    """
+
+    heat_pump: str
+    group: str
+    others: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedConsents:
+    """What ended with a person's consent."""
+
+    person: Person
+    grants: tuple[GrantRecord, ...]
+    left: tuple[Left, ...]
+
+
 def held_of(session: Session, id_: str, *, now: float) -> Held:
     """Everything of a person; grants are those that he gave and those on what he owned, then; master data,
     settings and what providers ask for those of what he owns at ``now``. Raises NotFound.
@@ -112,9 +133,12 @@ def held_of(session: Session, id_: str, *, now: float) -> Held:
     )
 
 
-def end_consents(session: Session, id_: str, *, now: float) -> tuple[Person, list[GrantRecord]]:
+def end_consents(session: Session, id_: str, *, now: float) -> EndedConsents:
     """End what rests on a person's consent: what he gave, and on a heat pump that is his alone now all that
-    an operator recorded as consented to. Returns the ended ones. Raises NotFound.
+    an operator recorded as consented to.
+
+    So too of groups: a grant on consent ends if it is on nothing but such heat pumps; else they leave the
+    group, for what others consented to goes on. Raises NotFound.
     """
     person = get_person(session, id_)
     alone = _alone_now(session, person, now)
@@ -125,13 +149,50 @@ def end_consents(session: Session, id_: str, *, now: float) -> tuple[Person, lis
     )
     for row in session.scalars(candidates):
         his = row.giver == f"{OWNER}{person.id}"
-        of_operator = not row.giver.startswith(OWNER) and on_consent(row.purpose, row.giver)
-        if his or (of_operator and row.heat_pump_pk in alone):
+        if his or (_consented(row) and row.heat_pump_pk in alone):
             keys.append(row.pk)
+    leaving: list[Left] = []
+    for group, grants in _groups_on_consent(session, alone):
+        there = session.execute(
+            select(HeatPumpRow.pk, HeatPumpRow.id)
+            .join(GroupMemberRow, GroupMemberRow.heat_pump_pk == HeatPumpRow.pk)
+            .where(GroupMemberRow.group_pk == group.pk, GroupMemberRow.removed_at.is_(None))
+        )
+        members = dict(there.all())
+        if members.keys() <= alone:
+            keys += [grant.pk for grant in grants if _consented(grant)]
+            continue
+        others = tuple(sorted(grant.pk for grant in grants if not _consented(grant)))
+        leaving += [Left(members[pk], group.id, others) for pk in sorted(members.keys() & alone)]
     revision = next_revision(session)
     if keys:
         end_grants(session, GrantRow.pk.in_(keys), revision=revision, now=now)
-    return person, [get_grant(session, key) for key in keys]
+    for one in leaving:
+        remove_members(session, one.group, [one.heat_pump], now=now)
+    return EndedConsents(person, tuple(get_grant(session, key) for key in keys), tuple(leaving))
+
+
+def _consented(grant: GrantRow) -> bool:
+    """An operator recorded that somebody else consented."""
+    return not grant.giver.startswith(OWNER) and on_consent(grant.purpose, grant.giver)
+
+
+def _groups_on_consent(session: Session, heat_pumps: set[int]) -> list[tuple[GroupRow, list[GrantRow]]]:
+    """The groups that any of these is in and that a grant on consent is on, with all grants on them."""
+    groups = session.scalars(
+        select(GroupRow)
+        .join(GroupMemberRow, GroupMemberRow.group_pk == GroupRow.pk)
+        .where(GroupMemberRow.heat_pump_pk.in_(heat_pumps), GroupMemberRow.removed_at.is_(None))
+        .order_by(GroupRow.id)
+        .distinct()
+    )
+    found = []
+    for group in groups:
+        on = select(GrantRow).where(GrantRow.group_pk == group.pk, GrantRow.revoked_at.is_(None))
+        grants = list(session.scalars(on.order_by(GrantRow.pk)))
+        if any(map(_consented, grants)):
+            found.append((group, grants))
+    return found
 
 
 def erase_person(session: Session, id_: str, *, now: float) -> Person:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, NotFound
 from hub.registry.models import GroupRow, HeatPumpRow, NameKind, NameRow, ProviderRow
+from hub.registry.people_models import PersonDataRow, PersonRow
 
 _SHOWN = 80
 """Characters of a wrong id repeated in a message."""
@@ -64,3 +65,13 @@ def require_unused_jid(session: Session, jid: str) -> None:
             raise Conflict(
                 f"{jid} is that of {holder} {id_}: each box and each provider has a JID of its own"
             )
+
+
+def require_nobodys_jid(session: Session, jid: str) -> None:
+    """Raise Conflict if ``jid`` is a person's: a provider's stands in the audit, where nobody is erased."""
+    whose = select(PersonRow.id).join(PersonDataRow, PersonDataRow.person_pk == PersonRow.pk)
+    if id_ := session.scalar(whose.where(PersonDataRow.jid == jid).limit(1)):
+        raise Conflict(
+            f"{jid} is the account of person {id_}: the audit names providers by their JIDs and people never,"
+            " so a provider needs a JID of its own"
+        )

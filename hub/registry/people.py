@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.registry.errors import Conflict, InvalidInput, NotFound
 from hub.registry.grants import end_grants
-from hub.registry.lookup import get_heat_pump
+from hub.registry.lookup import get_heat_pump, require_unused_jid
 from hub.registry.models import GrantRow, HeatPumpRow
 from hub.registry.naming import checked_jid, checked_text
 from hub.registry.people_models import OperatorRow, OwnershipRow, PersonDataRow, PersonRow
@@ -62,7 +62,7 @@ class Person:
 
 def add_person(session: Session, data: PersonalData, *, hub_domain: str, now: float) -> Person:
     """Take in a person under a new random id. Raises InvalidInput for a text or JID that cannot be, Conflict
-    for a JID that is another person's.
+    for a JID that is another person's, a box's or a provider's.
     """
     checked = _checked(data, hub_domain)
     _require_nobodys(session, checked.jid)
@@ -218,7 +218,11 @@ def _checked(data: PersonalData, hub_domain: str) -> PersonalData:
 
 
 def _require_nobodys(session: Session, jid: str) -> None:
-    """Whoever speaks from an account is one person."""
+    """Whoever speaks from an account is one person, and no box or provider: theirs stand in the audit, from
+    which nobody is erased.
+    """
+    if jid:
+        require_unused_jid(session, jid)
     if jid and session.scalar(select(PersonDataRow.person_pk).where(PersonDataRow.jid == jid)) is not None:
         raise Conflict(f"{jid} is another person's account: `hphub person list` says whose")
 

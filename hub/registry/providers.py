@@ -7,7 +7,13 @@ from sqlalchemy.orm import Session
 
 from hub.registry.ask_models import AskRow
 from hub.registry.grants import end_grants
-from hub.registry.lookup import free_name, get_provider, require_unused_jid, take_name
+from hub.registry.lookup import (
+    free_name,
+    get_provider,
+    require_nobodys_jid,
+    require_unused_jid,
+    take_name,
+)
 from hub.registry.models import GrantRow, NameKind, ProviderRow, ProviderSessionRow
 from hub.registry.naming import checked_id, checked_jid, checked_text
 from hub.registry.routers import next_revision
@@ -27,6 +33,7 @@ def add_provider(
     take_name(session, id_, NameKind.PROVIDER)
     require_ended(session, id_)
     require_unused_jid(session, jid)
+    require_nobodys_jid(session, jid)
     row = ProviderRow(id=id_, jid=jid, name=name, created=now, removed_at=None, revision=revision)
     session.add(row)
     session.flush()

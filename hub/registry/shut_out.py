@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hub.addresses import NOBODY
 from hub.registry.enrolment_models import ProviderShutOutRow, ShutOutRow
 from hub.registry.errors import Conflict
-from hub.registry.lookup import get_heat_pump, get_provider, require_unused_jid
+from hub.registry.lookup import get_heat_pump, get_provider, require_nobodys_jid, require_unused_jid
 from hub.registry.models import HeatPumpRow, ProviderRow, ProviderSessionRow
 from hub.registry.routers import next_revision
 
@@ -79,6 +79,7 @@ def let_in_again(session: Session, owner: HeatPumpRow | ProviderRow, revision: i
     if isinstance(owner, HeatPumpRow):
         owner.box = account
     else:
+        require_nobodys_jid(session, account)
         owner.jid = account
     owner.revision = revision
     session.delete(row)

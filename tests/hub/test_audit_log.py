@@ -214,3 +214,16 @@ async def test_what_is_read_is_what_was_written(audit: AuditLog, audit_url: str)
     assert [one.entry for one in newest] == written[2:]
     assert [one.entry for one in await reader.after(AuditFilter(), newest[0].id, 10)] == written[3:]
     await reader.close()
+
+
+async def test_many_are_appended_with_one_wait_and_each_has_its_outcome(
+    audit: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await audit.append_all([]) == []
+    assert await audit.append_all([entry(1), entry(2)]) == [None, None]
+    assert [row[2] for row in stored(tmp_path)] == ["id1", "id2"]
+    monkeypatch.setattr(audit_log, "MAX_WAITING", 1)
+    first, second = await audit.append_all([entry(3), entry(4)])
+    assert first is None
+    assert isinstance(second, AuditFull)
+    assert [row[2] for row in stored(tmp_path)] == ["id1", "id2", "id3"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,3 +229,32 @@ async def test_any_change_is_found_by_itself_or_by_the_ends_that_were_noted(
         if forgery not in (put_a_row_behind_the_last, write_an_end_anew, remove_a_row, remove_a_chain):
             assert after == before or found.findings, forgery.__name__
     database.close()
+
+
+async def test_it_is_done_beside_the_event_loop_and_ends_when_it_is_told_to(
+    audit_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that stops while its audit is pruned: what is left is whole, the rest goes the next time."""
+    await append(audit_url, "router", *(NOW + number for number in range(6)))
+    threads: list[threading.Thread] = []
+    prune_some = retention._prune_some
+
+    def seen(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return prune_some(*given)
+
+    monkeypatch.setattr(retention, "_prune_some", seen)
+    monkeypatch.setattr(retention, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "PAUSE", 1_000.0)
+    task = asyncio.create_task(prune(audit_url, NOW + 10, actor="ops", now=NOW + 20))
+    async with asyncio.timeout(20):
+        while len(rows(tmp_path)) != 5:  # noqa: ASYNC110 - another thread writes
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    assert threads
+    assert threading.main_thread() not in threads
+    assert await clean(audit_url) == {"router": (3, 6), "operator": (1, 1)}
+    monkeypatch.setattr(retention, "PAUSE", 0.0)
+    await prune(audit_url, NOW + 10, actor="ops", now=NOW + 20)
+    assert await clean(audit_url) == {"router": (6, 6), "operator": (1, 3)}

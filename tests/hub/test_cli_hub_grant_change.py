@@ -50,6 +50,8 @@ def test_explain_tells_by_which_grant_or_for_want_of_what(granted: Hphub) -> Non
     assert (seen.exit_code, seen.output.splitlines()[0]) == (0, "Allowed: sees the heat pump, by grant 1.")
     read = granted("grant", "explain", "hp0001", "agg", "MET/MMXU1.TotW[MX]")
     assert (read.exit_code, "by grant 1." in read.output) == (0, True)
+    measured = granted("grant", "explain", "hp0001", "agg", "MET/MMXU1.TotW")
+    assert measured.output == read.output, "without a functional constraint it is the object's own"
     operate = ("grant", "explain", "hp0001", "agg", "HP/EvuGGIO1.SPCSO1", "Operate")
     refused = granted(*operate)
     assert refused.exit_code == 1

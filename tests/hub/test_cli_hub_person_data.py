@@ -176,6 +176,73 @@ def test_what_is_also_anothers_stays_his(granted: Hphub, kim: str, folder: Path)
     assert 2 not in left, "what the erased one gave has ended"
 
 
+def group_of(hphub: Hphub, *heat_pumps: str) -> tuple[int, int]:
+    """A group with a grant on consent and one that needs none; returns their keys."""
+    other = ("heatpump", "add", "hp0002", "--box", "box0002@boxes.example.org")
+    assert "hp0002" not in heat_pumps or hphub(*other).exit_code == 0
+    assert hphub("group", "add", "street").exit_code == 0
+    assert hphub("group", "member", "add", "street", *heat_pumps).exit_code == 0
+    study = ("--right", "read", "--purpose", "tariff study", "--ground", "letters of all in the street")
+    assert hphub("grant", "add", "agg", "@street", *study).exit_code == 0
+    assert hphub("grant", "add", "agg", "@street", "--right", "control").exit_code == 0
+    keys = [one["key"] for one in as_json(hphub("grant", "list", "--json")) if one["group"] == "street"]
+    return keys[0], keys[1]
+
+
+def members(hphub: Hphub) -> list[str]:
+    return list(as_json(hphub("group", "show", "street", "--json"))["heatpumps"])
+
+
+def in_force(hphub: Hphub) -> list[int]:
+    return [one["key"] for one in as_json(hphub("grant", "list", "--json"))]
+
+
+def allowed(hphub: Hphub, heat_pump: str) -> bool:
+    """Reading of a measurement, which only the study allows."""
+    told = hphub("grant", "explain", heat_pump, "agg", "MET/MMXU1.TotW", "--json")
+    return bool(json.loads(told.stdout)["allowed"])
+
+
+def test_what_others_in_a_group_consented_to_goes_on_without_him(granted: Hphub, kim: str) -> None:
+    assert granted("grant", "revoke", "1").exit_code == 0
+    study, control = group_of(granted, "hp0001", "hp0002")
+    erased = granted("person", "erase", kim, "--yes")
+    assert erased.exit_code == 0, erased.output
+    assert "hp0001 has left group street, for what is granted on that needs consent" in erased.output
+    assert f"grants {control}," in erased.output
+    assert members(granted) == ["hp0002"]
+    assert {study, control} <= set(in_force(granted))
+    assert (allowed(granted, "hp0001"), allowed(granted, "hp0002")) == (False, True)
+    begins = next(
+        one for one in as_json(granted("audit", "--json")) if one["service"] == "person erase begins"
+    )
+    assert begins["detail"] == f"person {kim}, 2 grants end, 1 memberships end"
+
+
+def test_a_grant_on_a_group_of_his_alone_ends(granted: Hphub, kim: str) -> None:
+    study, control = group_of(granted, "hp0001")
+    assert granted("person", "erase", kim, "--yes").exit_code == 0
+    assert members(granted) == ["hp0001"], "what needs no consent goes on"
+    assert study not in in_force(granted)
+    assert control in in_force(granted)
+
+
+def test_what_another_owner_consented_to_in_a_group_goes_on(granted: Hphub, kim: str) -> None:
+    partner = add(granted, "--name", "Partner")
+    assert granted("owner", "add", partner, "hp0001", "--from", "10d").exit_code == 0
+    study, _ = group_of(granted, "hp0001", "hp0002")
+    assert granted("person", "erase", kim, "--yes").exit_code == 0
+    assert members(granted) == ["hp0001", "hp0002"]
+    assert study in in_force(granted)
+
+
+def test_a_group_without_consents_is_left_alone(granted: Hphub, kim: str) -> None:
+    study, _ = group_of(granted, "hp0001", "hp0002")
+    assert granted("grant", "revoke", str(study)).exit_code == 0
+    assert granted("person", "erase", kim, "--yes").exit_code == 0
+    assert members(granted) == ["hp0001", "hp0002"]
+
+
 def files(folder: Path) -> bytes:
     """All that stands in the hub's databases, write-ahead logs included."""
     return b"".join(file.read_bytes() for file in sorted(folder.glob("*.db*")))

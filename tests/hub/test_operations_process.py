@@ -31,7 +31,9 @@ from hub.registry import (
     NewGrant,
     Registry,
     add_grant,
+    add_group,
     add_heat_pump,
+    add_members,
     add_provider,
     changes_since,
     get_grant,
@@ -296,6 +298,29 @@ async def test_a_grant_that_ends_by_itself_is_withdrawn(world: World) -> None:
     told = await world.audited()
     assert f"ops: grant expired grant {grant}" in told
     assert f"ops: withdrawn grant {grant}" in told
+
+
+async def test_a_grant_on_many_that_ends_is_withdrawn_part_by_part_and_audited_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.registry.steering_work.IDS_AT_ONCE", 2)
+    monkeypatch.setattr("hub.operations.watch.TOLD_AT_ONCE", 2)
+    ids = [f"hp000{number}" for number in range(2, 7)]
+    for one in ids:
+        box = f"{one}@boxes.example"
+        world.boxes[box] = ScheduledBox()
+        await world.change(add_heat_pump, HeatPump(one, box), hub_domain=HUB, now=1.0)
+    await world.registry.run(keep_presence, "router", {one: Heard(LinkState.ONLINE, 1.0) for one in ids}, {})
+    await world.change(add_group, "north", now=1.0)
+    await world.change(add_members, "north", ids, now=1.0)
+    new = NewGrant("agg", "@north", [Right.CONTROL], "operator", until=1_000_000_000.0)
+    grant = int((await world.change(add_grant, new, now=1.0)).key)
+    await world.start()
+    await world.at(grant, "ended")
+    assert [world.boxes[f"{one}@boxes.example"].done for one in ids] == [[(WITHDRAWN, "withdrawn")]] * 5
+    told = await world.audited()
+    assert told.count(f"ops: grant expired grant {grant}") == 1
+    assert told.count(f"ops: withdrawn grant {grant}") == 5
 
 
 async def test_a_provider_that_is_removed_is_withdrawn_in_his_name(world: World) -> None:

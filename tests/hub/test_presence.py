@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.addresses import Addresses
-from hub.presence import ANSWER_WITHIN, MAX_SESSIONS, PresenceBoard
+from hub.presence import ANSWER_WITHIN, HANDFUL, MAX_SESSIONS, PresenceBoard
 from hub.presence_effects import Effect, Emit, Keep, KeepAsk
 from hub.roster import Changes, Grant, HeatPump, LinkState, Member, Provider, Right, Roster
 from hub.stanzas import Stanza
@@ -411,6 +411,73 @@ def test_a_grant_revoked_before_its_time_neither_begins_nor_ends(online: Presenc
     change(online, grants=(grant(2, heat_pump="hp0002", begin=NOW + 60, end=NOW + 120),))
     change(online, removed_grants=(2,))
     assert online.tick(NOW + 60) == online.tick(NOW + 120) == []
+
+
+# --- many grants end at one instant --------------------------------------------------------------------
+
+MANY = 2 * HANDFUL
+
+
+def many_ending(board: PresenceBoard, grants: tuple[Grant, ...], members: tuple[Member, ...] = ()) -> None:
+    """MANY more heat pumps, which agg at two desks sees for 60 s."""
+    presence(board, DESK1)
+    presence(board, DESK2)
+    ids = [f"hp{number}" for number in range(MANY)]
+    heat_pumps = tuple(HeatPump(one, f"{one}@boxes.example.org") for one in ids)
+    change(board, heat_pumps=heat_pumps, grants=grants, members=members)
+
+
+def lines_of_many() -> list[str]:
+    return sorted(
+        line
+        for number in range(MANY)
+        for desk, alias in ((DESK1, ALIAS1), (DESK2, ALIAS2))
+        for line in (
+            f"unavailable: hp{number}@{HUB}/IEC -> {desk}",
+            f"unavailable: {alias} -> hp{number}@boxes.example.org/IEC",
+        )
+    )
+
+
+def turns(board: PresenceBoard, now: float) -> list[list[Effect]]:
+    """All handfuls of what has become due by ``now``."""
+    made = []
+    while board.bounds.behind(now):
+        made.append(board.turn(now))
+    return made
+
+
+def test_many_grants_that_end_at_once_are_told_a_handful_at_a_time(board: PresenceBoard) -> None:
+    many_ending(board, tuple(grant(10 + n, heat_pump=f"hp{n}", end=NOW + 60) for n in range(MANY)))
+    assert not board.bounds.behind(NOW + 59)
+    handfuls = turns(board, NOW + 60)
+    assert max(map(len, handfuls)) < HANDFUL + 8, "others wait for no more than one pair beyond a handful"
+    assert said(effect for handful in handfuls for effect in handful) == lines_of_many()
+    assert board.turn(NOW + 61) == []
+
+
+def test_so_is_a_grant_on_a_large_group(board: PresenceBoard) -> None:
+    read = frozenset({Right.READ})
+    members = tuple(Member("north", f"hp{number}") for number in range(MANY))
+    many_ending(board, (Grant(7, "agg", "", read, (), 0.0, NOW + 60, "north"),), members)
+    handfuls = turns(board, NOW + 60)
+    assert max(map(len, handfuls)) < HANDFUL + 8
+    assert said(effect for handful in handfuls for effect in handful) == lines_of_many()
+
+
+def test_who_goes_before_his_turn_is_told_all_the_same(board: PresenceBoard) -> None:
+    many_ending(board, tuple(grant(10 + n, heat_pump=f"hp{n}", end=NOW + 60) for n in range(MANY)))
+    told = said(board.turn(NOW + 60))
+    last = f"hp{MANY - 1}"
+    assert not any(f"{last}@" in line for line in told), "its turn is still to come"
+    revoked = said(change(board, NOW + 60, removed_grants=(10 + MANY - 1,)))
+    assert f"unavailable: {last}@{HUB}/IEC -> {DESK1}" in revoked
+    went = said(presence(board, DESK1, type_="unavailable", now=NOW + 60))
+    assert f"unavailable: {ALIAS1} -> hp{MANY - 2}@boxes.example.org/IEC" in went
+    rest = [line for handful in turns(board, NOW + 60) for line in said(handful)]
+    assert set(told) | set(revoked) | set(went) | set(rest) >= set(lines_of_many()) - {
+        f"unavailable: hp{number}@{HUB}/IEC -> {DESK1}" for number in range(MANY)
+    }
 
 
 # --- the operator adds and removes -----------------------------------------------------------------

@@ -8,6 +8,7 @@ from test_registry_roster import NOW, give, hp, sp
 
 from hub.registry import (
     Conflict,
+    ExpiredGrant,
     InvalidInput,
     OpenSteering,
     Registry,
@@ -152,11 +153,27 @@ async def test_a_grant_that_ends_by_itself_is_a_withdrawal_too(known: Registry) 
     short = await known.run(schedule, until=NOW + 10)
     await known.run(schedule, until=NOW + 20)
     assert await known.run(expire_steering, NOW + 9.9) == []
-    assert await known.run(expire_steering, NOW + 10) == [short]
+    assert [one.grant for one in await known.run(expire_steering, NOW + 10)] == [short]
     assert await known.run(expire_steering, NOW + 10) == []
     assert await known.read(held, short) == (1, 50, "ending")
     await known.run(finish)
     assert await known.read(held, await known.run(schedule, until=NOW + 99)) == (1, 30, "pending")
+
+
+async def test_what_ends_at_one_instant_ends_in_parts(
+    known: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction is longer than a part needs, however many end; the earliest are first."""
+    monkeypatch.setattr("hub.registry.steering_work.IDS_AT_ONCE", 2)
+    later = await known.run(give, rights=[CONTROL], until=NOW + 10)
+    first = [await known.run(give, rights=[CONTROL], until=NOW + 5) for _ in range(2)]
+    parts = [await known.run(expire_steering, NOW + 10) for _ in range(3)]
+    assert parts == [
+        [ExpiredGrant(key, "agg", "hp0001") for key in first],
+        [ExpiredGrant(later, "agg", "hp0001")],
+        [],
+    ]
+    assert {one.state for one in await known.read(jobs)} == {SteeringState.ENDING}
 
 
 async def test_what_changed_is_told_once(known: Registry) -> None:

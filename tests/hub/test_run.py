@@ -7,13 +7,16 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from prometheus_client import generate_latest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+import hub.presence
 import hub.run
 from hub.audit import AuditEntry, AuditError, AuditFilter, AuditLog, AuditReader
 from hub.audit.log import Written
@@ -66,6 +69,7 @@ class PretendedLink:
     sent: list[str] = field(default_factory=list)
     up: bool = False
     full: bool = False
+    unsent: int = 0
     on_up: list[Callable[[], None]] = field(default_factory=list)
     on_down: list[Callable[[], None]] = field(default_factory=list)
 
@@ -232,6 +236,68 @@ async def test_a_router_that_cannot_say_it_lives_lets_nothing_through(
     await until(lambda: hub_.link.count(f'to="{BOX}"') == 2)  # one bounce, and the question anew
     hub_.link.say("iq", "get", SP, HP, READ, "4")
     await until(lambda: hub_.link.count("HpGGIO1") == 1)
+
+
+async def test_a_router_that_took_long_to_load_says_that_it_lives_before_anything_comes(
+    hub_: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A country's roster takes some seconds; who is blind then has everybody asked twice."""
+    blind: list[bool] = []
+
+    async def slow(self: RouterProcess) -> None:
+        await asyncio.sleep(0.4)
+
+    async def watch(self: RouterProcess) -> None:
+        blind.append(self._blind(time.time()))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(hub.run, "MAX_BLIND", 0.2)
+    monkeypatch.setattr(RouterProcess, "_load", slow)
+    monkeypatch.setattr(RouterProcess, "_watch", watch)
+    config = hub_.process._config.model_copy(update={"router_name": "slow"})
+    task = asyncio.create_task(RouterProcess(config, hub_.registry, hub_.audit).run())
+    await until(lambda: bool(blind))
+    task.cancel()
+    await asyncio.wait({task})
+    assert blind == [False]
+
+
+async def test_of_many_grants_that_end_at_one_instant_each_is_told_while_others_are_served(
+    hub_: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handful is one of them here, and the clock's own tick tells of one a second. What waits to be sent
+    goes first.
+    """
+    monkeypatch.setattr(hub.presence, "HANDFUL", 2)
+    later = [0.0]
+    clock = SimpleNamespace(time=lambda: time.time() + later[0], monotonic=time.monotonic)
+    monkeypatch.setattr(hub.run, "time", clock)
+    monkeypatch.setattr(hub_.process, "_ask_domains", lambda _now: None)  # none answers in those minutes
+    many, ends = 60, time.time() + 500
+    hub_.link.say("presence", "", SP, DOMAIN)
+
+    def fill(session: Session) -> None:
+        for number in range(100, 100 + many):
+            heat_pump = HeatPump(f"hp0{number}", f"box0{number}@boxes.example")
+            add_heat_pump(session, heat_pump, hub_domain=DOMAIN, now=2.0)
+            add_grant(session, NewGrant("agg", heat_pump.id, [Right.READ], "op", until=ends), now=2.0)
+
+    await hub_.registry.run(fill)
+    assert await wait_until_taken(hub_.registry, await hub_.registry.read(current_revision), PATIENCE) == ()
+    hub_.link.unsent = hub.run.SPREAD_UNSENT
+    later[0] = 600.0
+    await until(lambda: not hub_.process._blind(clock.time()))
+    hub_.link.say("iq", "get", SP, f"hp0100@{DOMAIN}/IEC", READ)
+    await until(lambda: hub_.link.count("item-not-found") == 1)
+    await asyncio.sleep(1.5)
+    assert told(hub_.link) < many / 2
+    hub_.link.unsent = 0
+    await until(lambda: told(hub_.link) == many)
+
+
+def told(link: PretendedLink) -> int:
+    """Heat pumps of which the provider knows that they are gone."""
+    return sum("unavailable" in xml and f'to="{SP}"' in xml for xml in link.sent)
 
 
 async def test_what_the_audit_held_up_is_not_sent_by_a_router_that_nobody_waits_for(

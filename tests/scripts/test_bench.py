@@ -39,6 +39,16 @@ def test_decision() -> None:
     assert "router" not in shown(results)
 
 
+def test_roster() -> None:
+    results = bench("roster")
+    expiry, audit = results["roster"]["expiry"], results["roster"]["audit"]
+    assert expiry["longest_stall_ms"] > 0
+    assert expiry["told_after_s"] > 0
+    assert isinstance(expiry["met"], bool)
+    assert audit["ratio"] > 0
+    assert "end at one instant" in shown(results)
+
+
 def test_ratios_are_of_neighbours() -> None:
     """A machine that was slow for two thirds of the time leaves the ratio as it is."""
     ours = [{"ms": 2.0}, {"ms": 20.0}, {"ms": 40.0}]

@@ -16,10 +16,12 @@ def named(text: str) -> list[tuple[str, str]]:
     return [(match["file"] or match["alone"] or "", match["test"] or "") for match in NAMED.finditer(text)]
 
 
-DOCUMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+DOCUMENTS = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("conformance.md", "security.md")]
+SECURITY = DOCUMENTS[1]
+CODE = re.compile(r"`((?:hub|iec61850_model|device_agent|config|scripts)/[\w./]+)")
 
 
-@pytest.mark.parametrize(("file", "test"), sorted(set(named(DOCUMENT))))
+@pytest.mark.parametrize(("file", "test"), sorted({one for document in DOCUMENTS for one in named(document)}))
 def test_a_test_that_is_named_is_there(file: str, test: str) -> None:
     found = (ROOT / "tests").rglob(Path(file).name if file else "test_*.py")
     places = [one for one in found if str(one).endswith(file)]
@@ -27,6 +29,23 @@ def test_a_test_that_is_named_is_there(file: str, test: str) -> None:
     if test:
         defined = re.compile(rf"^(async )?def {test}\(", re.M)
         assert any(defined.search(one.read_text(encoding="utf-8")) for one in places)
+
+
+def test_what_is_said_to_defend_stands_where_it_is_said_to() -> None:
+    """Every path of code in docs/security.md is there, and each test is in the file that is named with it or
+    before it.
+    """
+    paths = CODE.findall(SECURITY)
+    assert len(paths) > 10
+    assert [one for one in paths if not (ROOT / one).exists()] == []
+    before = ""
+    for file, test in named(SECURITY):
+        before = file or before
+        (place,) = (ROOT / "tests").rglob(Path(before).name)
+        assert not test or re.search(rf"^ *(async )?def {test}\(", place.read_text(encoding="utf-8"), re.M), (
+            before,
+            test,
+        )
 
 
 def test_names_are_found_in_every_form_they_have() -> None:

@@ -1,5 +1,6 @@
 """Control (7-2 clause 20): the four control models, at once and time-activated."""
 
+from iec61850_model.server.control.asked import selected_by, service_of
 from iec61850_model.server.control.command import (
     Accepted,
     Answer,
@@ -18,7 +19,7 @@ from iec61850_model.server.control.limits import (
     MAX_SBO_TIMEOUT,
     REMEMBERED,
 )
-from iec61850_model.server.control.service import Controls, selected_by, service_of
+from iec61850_model.server.control.service import Controls
 
 __all__ = [
     "DEFAULT_OPER_TIMEOUT",

@@ -3,18 +3,12 @@ TimeActivatedOperate with their terminations (7-2 clause 20, 8-2 clause 20)."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from iec61850_model.mms.pdu import (
-    AccessResult,
-    Data,
-    DataAccessError,
-    ReadRequest,
-    ReadResponse,
-    VariableList,
-)
-from iec61850_model.reference import InvalidReference, Reference
+from iec61850_model.mms.pdu import AccessResult, Data, DataAccessError, ReadResponse
+from iec61850_model.reference import Reference
+from iec61850_model.server.control.cancelling import cancel_refusal
 from iec61850_model.server.control.command import (
     SELECT,
     Accepted,
@@ -28,8 +22,10 @@ from iec61850_model.server.control.command import (
 )
 from iec61850_model.server.control.limits import MAX_AGE, MAX_REMEMBERED
 from iec61850_model.server.control.messages import access_error, last_appl_error, termination
-from iec61850_model.server.control.rules import Rules, is_fresh
-from iec61850_model.server.control.state import Execution, ObjectState, Pending, Remembered, Selection
+from iec61850_model.server.control.repeating import refused, repeated
+from iec61850_model.server.control.rules import Rules
+from iec61850_model.server.control.selecting import Selecting
+from iec61850_model.server.control.state import Execution, ObjectState, Pending, Remembered
 from iec61850_model.server.control.status import Status
 from iec61850_model.server.effects import Effect, Moment, Send, Switch
 from iec61850_model.tree import Branch, Leaf, Tree
@@ -37,31 +33,7 @@ from iec61850_model.types import ValueRefused
 from iec61850_model.values import AddCause, ControlModel, FunctionalConstraint
 
 FC = FunctionalConstraint
-_SELECTS = frozenset({ControlModel.SBO_NORMAL, ControlModel.SBO_ENHANCED})
 _ENHANCED = frozenset({ControlModel.DIRECT_ENHANCED, ControlModel.SBO_ENHANCED})
-_BUSY = Answer(Refused(DataAccessError.TEMPORARILY_UNAVAILABLE, AddCause.COMMAND_ALREADY_IN_EXECUTION))
-
-
-def service_of(reference: Reference) -> Service | None:
-    """What a write to this reference asks for; None if it is no service of control."""
-    if reference.fc is not FC.CO or len(reference.path) < 2:
-        return None
-    return Service(reference.path[-1]) if reference.path[-1] in tuple(Service) else None
-
-
-def selected_by(request: ReadRequest) -> Reference | None:
-    """The data object a read selects: the read of its ``SBO`` and of nothing else (8-2, 20.3)."""
-    variables = request.variables
-    if not isinstance(variables, VariableList) or len(variables.names) != 1:
-        return None
-    (name,) = variables.names
-    try:
-        reference = Reference.from_mms(name.domain or "", name.item)
-    except InvalidReference:
-        return None
-    if reference.fc is not FC.CO or reference.path[1:][-1:] != (SELECT,):
-        return None
-    return Reference(reference.ld, reference.ln, reference.path[:-1])
 
 
 class Controls:
@@ -75,6 +47,7 @@ class Controls:
         self._tree = tree
         self._rules = Rules(tree)
         self._status = Status(tree)
+        self._selecting = Selecting(self._rules, self._status)
         self._objects: dict[Reference, ObjectState] = {}
         self._executing: dict[int, ObjectState] = {}
         self._next_key = 0
@@ -91,8 +64,8 @@ class Controls:
             )
             return ReadResponse((failure,))
         state = self._objects.setdefault(reference, ObjectState())
-        if self._may_select(client, reference, state, moment):
-            self._select(reference, state, client, moment)
+        if self._selecting.may_select(client, reference, state, moment):
+            self._selecting.begin(reference, state, client, moment)
             own = f"{control.ld}/{control.child(SELECT).item_id}"
         else:
             own = ""
@@ -119,7 +92,7 @@ class Controls:
             case Service.OPERATE:
                 return self._operate(client, command, state, moment)
             case Service.SELECT_WITH_VALUE:
-                return self._select_with_value(client, command, state, moment)
+                return self._selecting.with_value(client, command, state, moment)
             case Service.CANCEL:
                 return self._cancel(client, command, state, moment)
 
@@ -158,7 +131,7 @@ class Controls:
         effects: list[Effect] = []
         for reference, state in self._objects.items():
             if state.selection is not None and moment.now >= state.selection.until:
-                self._deselect(reference, state)
+                self._selecting.end(reference, state)
             effects += self._overdue(state, moment)
             effects += self._due(state, moment)
         return effects
@@ -184,7 +157,7 @@ class Controls:
         gone = set(associations)
         for reference, state in self._objects.items():
             if state.selection is not None and state.selection.client in gone:
-                self._deselect(reference, state)
+                self._selecting.end(reference, state)
             for one in (state.pending, state.execution):
                 if one is not None and one.client in gone:
                     one.client = Client(one.client.peer, None)
@@ -197,92 +170,24 @@ class Controls:
         effects: list[Effect] = []
         for reference, state in self._objects.items():
             if state.selection is not None and state.selection.client.bare == bare:
-                self._deselect(reference, state)
+                self._selecting.end(reference, state)
             if state.pending is not None and state.pending.client.bare == bare:
                 effects.append(self._drop_pending(state, AddCause.NO_ACCESS_AUTHORITY, moment))
         return effects
-
-    # --- selecting ----------------------------------------------------------------------------------
-
-    def _may_select(self, client: Client, reference: Reference, state: ObjectState, moment: Moment) -> bool:
-        """For Select, which names no originator: whoever asks through a hub is remote."""
-        return (
-            self._rules.model(reference) is ControlModel.SBO_NORMAL
-            and self._rules.blocked(reference) is None
-            and moment.synchronized
-            and _selection_refusal(client, state, moment) is None
-        )
-
-    def _select_with_value(
-        self, client: Client, command: Command, state: ObjectState, moment: Moment
-    ) -> Answer:
-        if self._rules.model(command.reference) is not ControlModel.SBO_ENHANCED:
-            return _refused(client, command, AddCause.NOT_SUPPORTED)
-        cause = self._rules.command_refusal(command, moment) or _selection_refusal(client, state, moment)
-        if cause is not None:
-            return _refused(client, command, cause)
-        self._select(command.reference, state, client, moment, command)
-        return Answer(Accepted())
-
-    def _select(
-        self,
-        reference: Reference,
-        state: ObjectState,
-        client: Client,
-        moment: Moment,
-        command: Command | None = None,
-    ) -> None:
-        state.selection = Selection(client, moment.now + self._rules.sbo_timeout(reference), command)
-        self._status.selected(reference, True)
-
-    def _deselect(self, reference: Reference, state: ObjectState) -> None:
-        state.selection = None
-        self._status.selected(reference, False)
-
-    def _selection_missing(
-        self, client: Client, command: Command, state: ObjectState, moment: Moment
-    ) -> AddCause | None:
-        """What an operate lacks in a model that selects."""
-        model = self._rules.model(command.reference)
-        if model not in _SELECTS:
-            return None
-        selection = state.selected(moment.now)
-        if selection is None:
-            return AddCause.OBJECT_NOT_SELECTED
-        if selection.client != client:
-            return AddCause.LOCKED_BY_OTHER_CLIENT
-        if model is ControlModel.SBO_NORMAL:
-            return None
-        if selection.command is None:
-            return AddCause.OBJECT_NOT_SELECTED
-        # Of the several operates of one selection each has its own ctlNum and T, or it would be a repeat.
-        many = self._rules.operates_many(command.reference)
-        same = command.asks_the_same if many else command.agrees_with
-        return None if same(selection.command) else AddCause.INCONSISTENT_PARAMETERS
-
-    def _use_selection(self, client: Client, command: Command, state: ObjectState, moment: Moment) -> None:
-        """A selection serves one operate, also one that is refused; with operate-many it begins anew."""
-        selection = state.selection
-        if selection is None or selection.client != client:
-            return
-        if self._rules.operates_many(command.reference):
-            selection.until = moment.now + self._rules.sbo_timeout(command.reference)
-        else:
-            self._deselect(command.reference, state)
 
     # --- operating ----------------------------------------------------------------------------------
 
     def _operate(self, client: Client, command: Command, state: ObjectState, moment: Moment) -> Answer:
         identity = command.identity(client.peer)
-        repeated = _repeated(client, state, identity)
-        if repeated is not None:
-            return repeated
+        before = repeated(client, state, identity)
+        if before is not None:
+            return before
         cause = self._operate_refusal(client, command, state, moment)
         if cause is not None:
             if state.selected(moment.now) is not None and not self._rules.operates_many(command.reference):
-                self._use_selection(client, command, state, moment)
-            return _refused(client, command, cause)
-        self._use_selection(client, command, state, moment)
+                self._selecting.use(client, command, state, moment)
+            return refused(client, command, cause)
+        self._selecting.use(client, command, state, moment)
         pending = Pending(command, client, identity)
         if command.at.is_zero:
             return self._start(pending, state, moment)
@@ -294,7 +199,7 @@ class Controls:
     ) -> AddCause | None:
         if self._rules.model(command.reference) is ControlModel.STATUS_ONLY:
             return AddCause.NOT_SUPPORTED
-        cause = self._selection_missing(client, command, state, moment)
+        cause = self._selecting.missing(client, command, state, moment)
         if cause is None:
             cause = self._rules.command_refusal(command, moment)
         if cause is not None:
@@ -338,39 +243,16 @@ class Controls:
         identity = ("Cancel", command.identity(client.peer))
         if identity in state.remembered:
             return Answer(Accepted())
-        cause = self._cancel_refusal(client, command, state, moment)
+        cause = cancel_refusal(client, command, self._rules.model(command.reference), state, moment)
         if cause is not None:
-            return _refused(client, command, cause)
+            return refused(client, command, cause)
         after: tuple[Effect, ...] = ()
         if state.selection is not None and state.selection.client.bare == client.bare:
-            self._deselect(command.reference, state)
+            self._selecting.end(command.reference, state)
         if state.pending is not None and state.pending.client.bare == client.bare:
             after = (self._drop_pending(state, AddCause.ABORTION_BY_CANCEL, moment),)
         state.remembered[identity] = Remembered(moment.now, command)
         return Answer(Accepted(), after=after)
-
-    def _cancel_refusal(
-        self, client: Client, command: Command, state: ObjectState, moment: Moment
-    ) -> AddCause | None:
-        model = self._rules.model(command.reference)
-        if model is ControlModel.STATUS_ONLY:
-            return AddCause.NOT_SUPPORTED
-        pending, selection = state.pending, state.selected(moment.now)
-        held = [one for one in (pending, selection) if one is not None]
-        mine = [one for one in held if one.client.bare == client.bare]
-        if not mine:
-            if state.execution is not None and state.execution.client.bare == client.bare:
-                return AddCause.COMMAND_ALREADY_IN_EXECUTION
-            return AddCause.LOCKED_BY_OTHER_CLIENT if held else AddCause.OBJECT_NOT_SELECTED
-        named = [one.command for one in mine if one.command is not None]
-        if any(command.agrees_with(one) for one in named):
-            return None
-        # A cancel that was held up must not end what was commanded after it.
-        if moment.synchronized and not is_fresh(command, moment.now):
-            return AddCause.TIME_LIMIT_OVER
-        # Who commanded days ahead may not know its ctlNum and T any more; he still may end it.
-        only_selected = model is ControlModel.SBO_ENHANCED and pending not in mine
-        return AddCause.INCONSISTENT_PARAMETERS if only_selected else None
 
     def _drop_pending(self, state: ObjectState, cause: AddCause, moment: Moment) -> Send:
         """What waited is over; a repeat of it that comes late does not begin it anew."""
@@ -409,44 +291,7 @@ class Controls:
         return list(self._start(pending, state, moment).after)
 
 
-def _selection_refusal(client: Client, state: ObjectState, moment: Moment) -> AddCause | None:
-    if client.association is None:
-        # A selection ends with its association, so there has to be one.
-        return AddCause.SELECT_FAILED
-    if state.execution is not None:
-        return AddCause.COMMAND_ALREADY_IN_EXECUTION
-    selection = state.selected(moment.now)
-    if selection is not None and selection.client != client:
-        return AddCause.OBJECT_ALREADY_SELECTED
-    return None
-
-
 def _is_free_for(state: ObjectState, pending: Pending) -> bool:
     """Nothing runs, and nobody else has the object selected."""
     selection = state.selection
     return state.execution is None and (selection is None or selection.client.bare == pending.client.bare)
-
-
-def _repeated(client: Client, state: ObjectState, identity: Hashable) -> Answer | None:
-    """The answer to an operate that was heard before; its termination goes to who asked last."""
-    pending, execution = state.pending, state.execution
-    if pending is not None and pending.identity == identity:
-        pending.client = client
-        return Answer(Accepted())
-    if execution is not None and execution.identity == identity:
-        if execution.awaited:
-            return _BUSY
-        execution.client = client
-        late = termination(client, execution.command, AddCause.TIME_LIMIT_OVER)
-        return Answer(Accepted(), after=(late,) if execution.overdue else ())
-    known = state.remembered.get(identity)
-    if known is None:
-        return None
-    if known.cause is not None:
-        return _refused(client, known.command, known.cause)
-    done = (termination(client, known.command, timed=known.timed),) if known.told else ()
-    return Answer(Accepted(), after=done)
-
-
-def _refused(client: Client, command: Command, cause: AddCause) -> Answer:
-    return Answer(Refused(access_error(cause), cause), (last_appl_error(client, command, cause),))

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from support.bench import box, codec, collect, decision, fanout, router
+from support.bench import box, codec, collect, decision, fanout, roster, router
 from support.bench.calling import NoAnswer
 from support.bench.report import shown
 from support.bench.world import ServerName, WorldError
@@ -21,7 +21,7 @@ from support.postgresql import PostgresqlError, PostgresqlUnavailableError
 from support.prosody import ProsodyError, ProsodyUnavailableError
 from support.scene import SceneError
 
-BENCHES = ("codec", "router", "fanout", "decision", "box", "collect")
+BENCHES = ("codec", "router", "fanout", "decision", "roster", "box", "collect")
 SERVERS: dict[str, tuple[ServerName, ...]] = {
     "prosody": ("prosody",),
     "ejabberd": ("ejabberd",),
@@ -44,7 +44,7 @@ SERVERS: dict[str, tuple[ServerName, ...]] = {
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help="Measurements that a median is taken of (router, fanout, collect).",
+    help="Measurements that a median is taken of (router, fanout, roster, collect).",
 )
 @click.option(
     "--server",
@@ -66,6 +66,7 @@ def main(what: str, as_json: bool, seconds: float, runs: int, server: str, size:
     router    reads to a box and back, beside a relay that only changes addresses
     fanout    10,000 operates to 10,000 heat pumps, and one message to all, beside the same relay
     decision  the decision in a roster of 258,000 heat pumps, and a router's start with it
+    roster    100,000 grants that end at one instant: the hub's longest stall; audit rows a second
     box       updates of a box's model, and what hpbox takes of processor, memory and SD card
     collect   5-minute reports into SQLite and PostgreSQL, beside the same stanzas dropped
 
@@ -98,6 +99,8 @@ def _run(
         return box.run(seconds)
     if name == "decision":
         return decision.run(seconds, decision.Size(size, min(size, 300), size) if size else None)
+    if name == "roster":
+        return roster.run(seconds, runs, roster.Size(size, min(size, 300), size, size) if size else None)
     per_server: dict[str, Callable[[ServerName], dict[str, Any]]] = {
         "router": lambda server: router.run(server, seconds, runs, size or router.HEAT_PUMPS),
         "fanout": lambda server: fanout.run(server, runs, size or fanout.OPERATES),

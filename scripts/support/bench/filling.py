@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, insert, update
+from sqlalchemy import create_engine, insert, select, update
 from sqlalchemy.orm import DeclarativeBase
 
+from hub.database import open_in_thread
 from hub.registry.models import (
     GrantRow,
     GroupMemberRow,
@@ -19,12 +21,18 @@ from hub.registry.models import (
     NameRow,
     ProviderRow,
     RevisionRow,
+    SteeringRow,
+    SteeringState,
 )
 from hub.registry.rights import stored_rights
 from hub.roster import Right
 
 ROWS_AT_ONCE = 10_000
 """Rows of one INSERT."""
+CHANGED_AT_ONCE = 2_000
+"""Grants changed in one transaction beside a running hub."""
+CHANGED_PAUSE = 0.2
+"""Seconds after each: the hub's turn."""
 PRIME = 7_919
 """Steps through the heat pumps so that one provider's are spread over all of them."""
 
@@ -100,6 +108,33 @@ def fill_group(database: Path, group: str, heat_pumps: int) -> None:
             (GroupMemberRow, ({"heat_pump_pk": n + 1, **member} for n in range(heat_pumps))),
         ],
     )
+
+
+def fill_ends(database: Path, grants: int, until: float) -> None:
+    """The first ``grants`` of a registry that ``fill`` made end at one instant, seconds since 1970 UTC; and
+    operations has each to end in its box. A running hub takes it over, change by change.
+    """
+    steering = {
+        "slot": None,
+        "priority": None,
+        "state": SteeringState.READY.value,
+        "ends": until,
+        "trouble": "",
+    }
+    engine = open_in_thread(f"sqlite:///{database}")
+    try:
+        for first in range(1, grants + 1, CHANGED_AT_ONCE):
+            these = GrantRow.pk.between(first, min(first + CHANGED_AT_ONCE - 1, grants))
+            with engine.begin() as connection:
+                connection.execute(update(RevisionRow).values(value=RevisionRow.value + 1))
+                revision = connection.execute(select(RevisionRow.value)).scalar_one()
+                connection.execute(update(GrantRow).where(these).values(until=until, revision=revision))
+                on = connection.execute(select(GrantRow.pk, GrantRow.heat_pump_pk).where(these))
+                rows = [{"grant_pk": grant, "heat_pump_pk": pump, **steering} for grant, pump in on]
+                connection.execute(insert(SteeringRow).values(revision=revision), rows)
+            time.sleep(CHANGED_PAUSE)
+    finally:
+        engine.dispose()
 
 
 def _write(database: Path, tables: list[tuple[type[DeclarativeBase], Iterator[dict[str, Any]]]]) -> None:

@@ -18,7 +18,7 @@ def shown(results: dict[str, Any]) -> str:
     ]
     for name, write in (
         ("codec", _codec), ("router", _router), ("fanout", _fanout), ("decision", _decision),
-        ("box", _box), ("collect", _collect),
+        ("roster", _roster), ("box", _box), ("collect", _collect),
     ):  # fmt: skip
         if name in results:
             lines += ["", name, *write(results[name])]
@@ -84,6 +84,21 @@ def _decision(result: dict[str, Any]) -> list[str]:
         f"  {result['heat_pumps']} heat pumps, {result['providers']} providers, {result['grants']} grants",
         f"  decision {decision['microseconds']:.1f} us ({_met(decision)})",
         f"  start    {start['seconds']:.1f} s, {start['peak_octets'] / 1e6:.0f} MB ({_met(start)})",
+    ]
+
+
+def _roster(result: dict[str, Any]) -> list[str]:
+    expiry, audit = result["expiry"], result["audit"]
+    return [
+        f"  {result['heat_pumps']} heat pumps, {result['providers']} providers; {result['ending']} of"
+        f" {result['grants']} grants end at one instant",
+        f"  longest stall {expiry['longest_stall_ms']:.0f} ms, of a loop that only waits "
+        f"{expiry['floor_longest_stall_ms']:.0f} ms ({_met(expiry)}); most of a processor in one "
+        f"{expiry['most_processor_ms']:.0f} ms",
+        f"  written after {expiry['marked_after_s']:.1f} s, providers told after "
+        f"{expiry['told_after_s']:.1f} s",
+        f"  audit {audit['per_second']:.0f} rows /s, plain sqlite3 {audit['floor_per_second']:.0f} /s,"
+        f" ratio {audit['ratio']:.2f}; {audit['rows_of_a_commit']} rows a commit",
     ]
 
 

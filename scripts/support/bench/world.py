@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import yaml
 from sqlalchemy import create_engine, func, select
@@ -130,18 +130,23 @@ def pid_of(server: ProsodyServer | EjabberdServer) -> int:
     return server.pid
 
 
-def hub_folder(folder: Path, secrets_of: dict[str, str], port: int, heat_pumps: int) -> Path:
-    """A hub as ``hphub init`` makes it, with its registry filled; returns its configuration."""
+def new_hub(folder: Path, secrets_of: dict[str, str], port: int, settings: dict[str, Any]) -> Path:
+    """A hub as ``hphub init`` makes it, with other settings here and there; returns its configuration."""
     command = [str(PROGRAMS / "hphub"), "init", "--domain", HUB, "--dir", str(folder)]
     subprocess.run([*command, "--component-port", str(port)], check=True, stdout=subprocess.DEVNULL)
     for name, secret in secrets_of.items():
         write_private(folder / "secrets" / name, f"{secret}\n".encode())
     path = folder / "hub.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | settings))
+    return path
+
+
+def hub_folder(folder: Path, secrets_of: dict[str, str], port: int, heat_pumps: int) -> Path:
+    """A hub with its registry filled; returns its configuration."""
     # What is measured begins when all boxes are there: they need not be asked as gently as in the field.
     # And one provider asks here for more than a thousand would.
-    settings = yaml.safe_load(path.read_text())
-    settings |= {"presence": {"pace": 5_000}, "limits": dict.fromkeys(LIMITS, 10**6)}
-    path.write_text(yaml.safe_dump(settings))
+    settings = {"presence": {"pace": 5_000}, "limits": dict.fromkeys(LIMITS, 10**6)}
+    path = new_hub(folder, secrets_of, port, settings)
     fill(
         folder / "registry.db",
         boxes=BOXES,
@@ -220,9 +225,13 @@ class Programs:
             process.kill()
             process.wait()
 
+    def said(self, name: str) -> str:
+        """All it has written so far."""
+        return self._log(name).read_text()
+
     def log_end(self, name: str) -> str:
         """The last it said, of a program that logs as JSON without what is usual."""
-        lines = self._log(name).read_text().splitlines()
+        lines = self.said(name).splitlines()
         return "\n".join(line for line in lines if '"level": "info"' not in line)[-3000:]
 
     def _log(self, name: str) -> Path:
