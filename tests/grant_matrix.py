@@ -91,18 +91,12 @@ TABLE: tuple[Row, ...] = (
     ("GetDataValues", "HIST/MMXU1.TotW[MX]", frozenset({HISTORY}), PLACED, ""),
     ("GetLCBValues", "HIST/LLN0.lcbAvg", frozenset({HISTORY}), PLACED, ""),
     ("GetDataSetValues", "HIST/LLN0.dsAvg", frozenset({HISTORY}), PLACED, ""),
-    ("GetDataSetDirectory", "HIST/LLN0.dsAvg", frozenset({HISTORY}), PLACED, ""),
     ("QueryLogByTime", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
     ("QueryLogAfter", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
-    ("GetDataValues", "HIST/MMXU1.TotW[CO]", frozenset(), PLACED, ""),
-    ("SetURCBValues", "HIST/LLN0.rcb01.RptEna", frozenset(), PLACED, "audited"),
     ("SetLCBValues", "HIST/LLN0.lcbAvg.LogEna", frozenset(), PLACED, "audited"),
-    ("SetDataValues", "HIST/LLN0.Set1.setVal", frozenset(), PLACED, "audited"),
     ("SetDataSetValues", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
     ("CreateDataSet", "HIST/LLN0.mine", frozenset(), UNSCOPED, "audited"),
-    ("CreateDataSet", "HIST/MMXU1.TotW[MX]", frozenset(), PLACED, "audited"),
     ("DeleteDataSet", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
-    ("Select", "HIST/EvuGGIO1.SPCSO1", frozenset(), PLACED, "audited"),
     ("Operate", "HIST/EvuGGIO1.SPCSO1", frozenset(), PLACED, "audited"),
 )
 

@@ -26,7 +26,9 @@ from test_router import (
 )
 
 from hub.addresses import NOBODY, Addresses
+from hub.asking import request_for
 from hub.gate import Gate, Limits, Verdict
+from hub.judge import judge
 from hub.ops_way import RouterWithOperations
 from hub.roster import Changes, Grant, HeatPump, Member, Provider, Right, Roster
 from hub.router import Outcome
@@ -89,6 +91,22 @@ def test_it_goes_to_the_collector_from_the_alias_with_the_same_id(
 def test_it_is_there_though_the_box_is_shut_out(router: RouterWithOperations) -> None:
     there = route(router, get(QUERY, to="hp0003@hub.example.org/IEC"))
     assert ' to="hp0003@history.hub.example.org/IEC"' in there.xml
+
+
+@pytest.mark.parametrize(
+    ("service", "reference"),
+    [
+        ("GetDataValues", "HIST/MMXU1.TotW[CO]"),
+        ("Select", "HIST/EvuGGIO1.SPCSO1"),
+        ("SetDataValues", "HIST/LLN0.Set1.setVal"),
+        ("SetBRCBValues", "HIST/LLN0.rcb01.RptEna"),
+        ("SetURCBValues", "HIST/LLN0.rcb01.RptEna"),
+        ("CreateDataSet", "HIST/MMXU1.TotW[MX]"),
+    ],
+)
+def test_it_is_only_read(service: str, reference: str) -> None:
+    every = (Grant(1, "agg", "hp0001", frozenset(Right)),)
+    assert not judge(request_for(service, reference), every, NOW).allowed
 
 
 @pytest.mark.parametrize("asked", [QUERY, READ_HIST])
