@@ -10,6 +10,8 @@ OPERATIONS = "ops"
 """Localpart of the hub's own alias towards boxes, and first label of the domain of operations."""
 RESERVED = "~"
 """With this the resources begin that only operations uses in an alias; no provider's session may."""
+COLLECTOR = "history"
+"""First label of the collector's domain."""
 OPERATIONS_RESOURCE = "~ops"
 """Operations speaks to a box as ``agg7@hub/~ops`` for provider agg7, as ``ops@hub/~ops`` for the hub."""
 WITHDRAWN_RESOURCE = "~withdrawn"
@@ -56,6 +58,8 @@ class Addresses:
         self.domain = domain
         self.operations = f"{OPERATIONS}.{domain}"
         """Where operations speaks from, with a provider's id as resource if in his name."""
+        self.collector = f"{COLLECTOR}.{domain}"
+        """Where the collector speaks from."""
 
     def heat_pump(self, id_: str) -> str:
         """Where everybody reaches a heat pump."""
@@ -64,6 +68,10 @@ class Addresses:
     def heat_pump_bare(self, id_: str) -> str:
         """The same without resource, as in presence subscriptions."""
         return f"{id_}@{self.domain}"
+
+    def history(self, id_: str) -> str:
+        """Where the collector answers for a heat pump's history."""
+        return f"{id_}@{self.collector}/{HEAT_PUMP_RESOURCE}"
 
     def alias(self, provider: str, resource: str) -> str:
         """A provider's session as a box sees it."""

@@ -57,11 +57,13 @@ class Gate:
     """Counts what each sender asks for; time is passed in.
 
     ``operations``: its domain; it paces itself, and its answers from boxes count as these boxes'.
+    ``collector``: its domain; it only answers, at its own pace.
     """
 
-    def __init__(self, limits: Limits, roster: Roster, operations: str = "") -> None:
+    def __init__(self, limits: Limits, roster: Roster, operations: str = "", collector: str = "") -> None:
         self._roster = roster
         self._operations = operations
+        self._collector = collector
         self._provider = Shares(limits.provider)
         burst = limits.provider.burst
         self._left_for_single = max(0.0, min(LEFT_FOR_SINGLE * burst, burst - 2.0))
@@ -82,6 +84,8 @@ class Gate:
             shares, name = self._box, bare
         else:
             shares, name = self._stranger, bare.rpartition("@")[2]
+            if name == self._collector:
+                return Verdict.PASS
         changes = stanza.kind == "presence" and stanza.type not in SUBSCRIBING
         if changes and shares is not self._stranger:
             return self._admit_presence(stanza, now)

@@ -14,6 +14,7 @@ from hub.group_request import GroupRequest
 from hub.judge import judge
 from hub.listing import RouterWithLists
 from hub.names import variable
+from hub.needs import HISTORY_DEVICE
 from hub.payloads import payload_in, speaks_82
 from hub.router import UNREADABLE, Outcome, Routed, Way, asker
 from hub.stanzas import Condition, Stanza, stanza
@@ -117,12 +118,15 @@ def _request_in(incoming: Stanza) -> xer.Carried:
 
 
 def _for_many(pdu: Pdu) -> bool:
-    """Nothing in it needs an association, which is with one: no selection, block or data set of one's own."""
+    """Nothing in it needs an association, which is with one: no selection, block or data set of one's own.
+
+    The history of many at once would be a flood, and it is the collector's to answer.
+    """
     match pdu:
         case ConfirmedRequest(_, ReadRequest(VariableListName(name))):
-            return not name.aa_specific
+            return not name.aa_specific and name.domain != HISTORY_DEVICE
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
-            return all(_fc(name) is not FC.CO for name in names)
+            return all(_fc(name) is not FC.CO and name.domain != HISTORY_DEVICE for name in names)
         case ConfirmedRequest(_, WriteRequest(VariableList(names))):
             return all(_written_for_many(name) for name in names)
     return False

@@ -35,6 +35,8 @@ class Judgement(NamedTuple):
     references: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
+    history: bool = False
+    """It is for the collector, not for the box."""
 
     @property
     def steers(self) -> bool:
@@ -60,7 +62,7 @@ def judge(pdu: Pdu, grants: Sequence[Grant], now: float, slots: Mapping[int, int
     for need in needs:
         if not permitted(need, grants, now, slots):
             return Judgement(False, service, references, _reason(need), detail)
-    return Judgement(True, service, references, detail=detail)
+    return Judgement(True, service, references, "", detail, needs[0].right is Right.HISTORY)
 
 
 KNOWN_COMMANDS = 256

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from hub.addresses import HEAT_PUMP_RESOURCE, Jid
-from hub.router import PING_NS, Outcome, Routed, Router, refuse
+from hub.history_way import RouterWithHistory
+from hub.router import PING_NS, Outcome, Routed, refuse
 from hub.stanzas import Condition, Stanza, escape, stanza
 from iec61850_model.mms import xer
 
@@ -51,7 +52,7 @@ class NoSuchItem(Exception):
     """The list has no such item, or not so many (XEP-0059, 2.2 and 2.6)."""
 
 
-class RouterWithLists(Router):
+class RouterWithLists(RouterWithHistory):
     """The router's rules, and those for service discovery before them."""
 
     def route(self, incoming: Stanza, now: float) -> Routed:

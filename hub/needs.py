@@ -39,9 +39,14 @@ REPORT_BLOCKS = frozenset({FC.BR, FC.RP})
 READABLE = frozenset({FC.ST, FC.MX, FC.CF, FC.DC, FC.EX, FC.SP, FC.SG, FC.LG}) | REPORT_BLOCKS
 SETTABLE = frozenset({FC.SP, FC.CF, FC.SV, FC.BL, FC.SE, FC.LG})
 CONTROLS = frozenset({"Oper", "SBOw", "Cancel"})
+HISTORY_DEVICE = "HIST"
+"""The logical device that the collector serves (DESIGN section 8): no box has one of this name."""
 REMOTE_ORIGINATORS = frozenset({OrCat.REMOTE_CONTROL, OrCat.AUTOMATIC_REMOTE})
 """Who a provider may say he is: station, bay and maintenance are at the heat pump, and boxes obey them when
 Loc or LocSta shuts out who is remote (7-4, Annex B)."""
+
+
+_CHANGING = (WriteRequest, DefineNamedVariableListRequest, DeleteNamedVariableListRequest)
 
 
 class Need(NamedTuple):
@@ -66,6 +71,30 @@ class Unlisted(Exception):
 
 def needs_of(pdu: Pdu) -> Sequence[Need]:
     """All that a request needs; raises Unlisted."""
+    needs = _needs_of(pdu)
+    if any(need.reference is not None and need.reference.ld == HISTORY_DEVICE for need in needs):
+        return _history_needs(pdu, needs)
+    return needs
+
+
+def _history_needs(pdu: Pdu, needs: Sequence[Need]) -> Sequence[Need]:
+    """The history is read by its own right, alone and not with anything that the box answers."""
+    if isinstance(pdu, ConfirmedRequest) and isinstance(pdu.service, _CHANGING):
+        raise Unlisted("the history is only read")
+    found = [_history_need(need) for need in needs]
+    if None in found:
+        raise Unlisted(f"{HISTORY_DEVICE} is asked for alone: the collector answers it, the box all else")
+    return [need for need in found if need is not None]
+
+
+def _history_need(need: Need) -> Need | None:
+    reference = need.reference
+    if reference is None or reference.ld != HISTORY_DEVICE or need.right is not Right.READ:
+        return None
+    return Need(Right.HISTORY, reference, need.partly)
+
+
+def _needs_of(pdu: Pdu) -> Sequence[Need]:
     match pdu:
         case ConfirmedRequest(_, ReadRequest(VariableList(names))):
             references = [_reference(name) for name in names]
@@ -91,8 +120,8 @@ def needs_of(pdu: Pdu) -> Sequence[Need]:
             | ReadJournalRequest(name),
         ):
             return [_list_need(name)]
-        case ConfirmedRequest(_, WriteRequest(VariableListName(), _)):
-            return [Need(Right.SETTINGS, unscoped=True)]
+        case ConfirmedRequest(_, WriteRequest(VariableListName(name), _)):
+            return [Need(Right.SETTINGS, _in_history(name), unscoped=True)]
         case ConfirmedRequest(_, DefineNamedVariableListRequest(name, members)):
             return [*_own_list_needs((name,)), *(_member_need(_reference(member)) for member in members)]
         case ConfirmedRequest(_, DeleteNamedVariableListRequest(names)):
@@ -132,7 +161,12 @@ def _own_list_needs(names: Sequence[ObjectName]) -> list[Need]:
     """Who makes or deletes a data set that others see must be bound to no scope."""
     for name in names:
         _list_need(name)
-    return [Need(Right.READ, unscoped=not name.aa_specific) for name in names]
+    return [Need(Right.READ, _in_history(name), unscoped=not name.aa_specific) for name in names]
+
+
+def _in_history(name: ObjectName) -> Reference | None:
+    """Where a data set of the history is; None for one anywhere else, of which the right alone is asked."""
+    return Reference(HISTORY_DEVICE) if name.domain == HISTORY_DEVICE else None
 
 
 def _read_need(reference: Reference) -> Need:

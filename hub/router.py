@@ -121,7 +121,7 @@ class Router:
         if incoming.kind == "message":
             return self._message_from_provider(incoming, to, now)
         if incoming.type in ANSWERS:
-            return Routed(Outcome.DROPPED, reason="an answer nobody asked for")
+            return self._answer_of_no_box(incoming, to, now)
         if not to.local:
             return _answer_hub(incoming)
         return self._request(incoming, to, now)
@@ -147,16 +147,14 @@ class Router:
             return way.refuse(Condition.ITEM_NOT_FOUND, judged, "no grant")
         if not judged.allowed:
             return way.refuse(Condition.FORBIDDEN, judged, judged.reason)
-        if box.endswith(NOBODY):
+        if judged.history:
+            target = self.addresses.history(to.local)
+        elif box.endswith(NOBODY):
             return way.refuse(Condition.RECIPIENT_UNAVAILABLE, judged, "its box is shut out")
-        xml = stanza(
-            "iq",
-            incoming.type,
-            incoming.id,
-            self.addresses.alias(provider_id, resource),
-            self.addresses.box(box),
-            carried.xml,
-        )
+        else:
+            target = self.addresses.box(box)
+        alias = self.addresses.alias(provider_id, resource)
+        xml = stanza("iq", incoming.type, incoming.id, alias, target, carried.xml)
         if not judged.steers:
             return way.forward(xml, judged.service)
         audit = way.entry(AuditKind.REQUEST, judged, judged.detail)
@@ -176,6 +174,9 @@ class Router:
         xml = error("message", incoming.id, alias, box, incoming.error_condition)
         way = Way(incoming, now, provider.id, incoming.sender, to.local)
         return way.forward(xml, "bounce")
+
+    def _answer_of_no_box(self, incoming: Stanza, to: Jid, now: float) -> Routed:
+        return Routed(Outcome.DROPPED, reason="an answer nobody asked for")
 
     # --- box to provider --------------------------------------------------------------------------
 

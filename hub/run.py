@@ -61,7 +61,7 @@ class RouterProcess:
         addresses = Addresses(config.domain)
         self._board = PresenceBoard(addresses, self._roster)
         self._domains = Domains(config.domain)
-        self._gate = Gate(config.limits.limits(), self._roster, addresses.operations)
+        self._gate = Gate(config.limits.limits(), self._roster, addresses.operations, addresses.collector)
         self._counts = Counts()
         self._router = RouterWithOperations(addresses, self._roster)
         self._traffic = Traffic(

@@ -29,6 +29,7 @@ from service_provider.errors import (
 )
 from service_provider.group_results import MemberResult, Outcome
 from service_provider.groups import Group
+from service_provider.history import HistoryInterval
 from service_provider.listing import Listed
 from service_provider.logs import LoggedEntry
 from service_provider.presence import Presence, PresenceChange
@@ -55,6 +56,7 @@ __all__ = [
     "Group",
     "HeatPumpOffline",
     "HeatPumpReport",
+    "HistoryInterval",
     "HubRefused",
     "InvalidHeatPumpId",
     "InvalidReference",

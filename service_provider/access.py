@@ -28,6 +28,7 @@ from service_provider.addresses import address_of
 from service_provider.browser import Browser
 from service_provider.data_sets import DataSets
 from service_provider.errors import NotAllowed
+from service_provider.history import History
 from service_provider.logs import Logs
 from service_provider.reader import Peer, Reader
 from service_provider.reading import Reading
@@ -62,6 +63,8 @@ class HeatPumpAccess:
         self._subscriptions = Subscriptions(self._client, self._reports, self._reader)
         self.data_sets = DataSets(self._client, self._reader, self._peer)
         self.logs = Logs(self._client, self._reader, self._peer)
+        self.history = History(self.logs, self.data_sets)
+        """What the hub has stored."""
         self._steering = Steering(self._client, self._subscriptions.associations)
         self.schedules = Schedules(self._client, self._peer, self.operate)
         """Set, look at, enable, disable and clear schedules."""

@@ -33,8 +33,9 @@ from iec61850_model.mms.pdu import Payload
 
 HUB = "hub.example.org"
 READ, CONTROL, SCHEDULE, SETTINGS = Right.READ, Right.CONTROL, Right.SCHEDULE, Right.SETTINGS
+HISTORY = Right.HISTORY
 ALL = frozenset(Right)
-HP_ONLY = ("HP/*", "SCH/*")
+HP_ONLY = ("HIST/*", "HP/*", "SCH/*")
 MET_ONLY = ("MET/*",)
 
 ANY = frozenset(Right)
@@ -84,6 +85,19 @@ TABLE: tuple[Row, ...] = (
     ("SetDataValues", "HP/LLN0.Set1.setVal", frozenset({SETTINGS}), PLACED, "audited"),
     ("SetDataValues", "HP/EvuGGIO1.SPCSO1.stVal[ST]", frozenset(), PLACED, "audited"),
     ("SetDataSetValues", "HP/LLN0.dsSet", frozenset({SETTINGS}), UNSCOPED, "audited"),
+    # what the collector answers, and never the box
+    ("GetLogicalDeviceDirectory", "HIST", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataDefinition", "HIST/MMXU1", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataValues", "HIST/MMXU1.TotW[MX]", frozenset({HISTORY}), PLACED, ""),
+    ("GetLCBValues", "HIST/LLN0.lcbAvg", frozenset({HISTORY}), PLACED, ""),
+    ("GetDataSetValues", "HIST/LLN0.dsAvg", frozenset({HISTORY}), PLACED, ""),
+    ("QueryLogByTime", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
+    ("QueryLogAfter", "HIST/LLN0.AvgLog", frozenset({HISTORY}), PLACED, ""),
+    ("SetLCBValues", "HIST/LLN0.lcbAvg.LogEna", frozenset(), PLACED, "audited"),
+    ("SetDataSetValues", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
+    ("CreateDataSet", "HIST/LLN0.mine", frozenset(), UNSCOPED, "audited"),
+    ("DeleteDataSet", "HIST/LLN0.dsAvg", frozenset(), UNSCOPED, "audited"),
+    ("Operate", "HIST/EvuGGIO1.SPCSO1", frozenset(), PLACED, "audited"),
 )
 
 EVERYTHING, INSIDE, OUTSIDE = "everything", "inside", "outside"

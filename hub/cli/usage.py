@@ -30,8 +30,9 @@ def usage_command(month: str | None, provider: str | None, as_csv: bool, as_json
     """Show which heat pumps each provider used in a month and how much: the base of an invoice.
 
     Counted is what the routers passed on: requests that read, controls (select, operate, cancel), settings
-    written, reports. A heat pump with any of these is an installation used; hub.yaml says in usage.price and
-    usage.currency what one costs. What was used in the last minute may not be in it yet.
+    written, reports; and what the collector sent of the history: history_rows, intervals of all quantities. A
+    heat pump with any of these is an installation used; hub.yaml says in usage.price and usage.currency what
+    one costs. What was used in the last minute may not be in it yet.
 
     \b
     Examples:

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.accounts import Accounts
 from hub.config import HubConfig
 from hub.database import DatabaseDown
 from hub.garbage import long_lived
@@ -21,6 +22,7 @@ from hub.history.collecting import Collecting
 from hub.history.consent_watch import ConsentWatch
 from hub.history.events import Abort, Ask, Effect, Note, Probe, Queue, Take
 from hub.history.link import CollectorLink
+from hub.history.serving import Serving, ServingCounts
 from hub.history.store import HistoryStore, Intake
 from hub.history.writer import Writer, WriterCounts
 from hub.pacing import Pacer
@@ -60,6 +62,7 @@ class CollectorCounts:
     notes: Counter[str] = field(default_factory=Counter)
     """By word: enabled, fault, put off, resync, restart, stray, closed."""
     writer: WriterCounts = field(default_factory=WriterCounts)
+    serving: ServingCounts = field(default_factory=ServingCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class CollectorProcess:
 
     def __init__(self, config: HubConfig, registry: Registry) -> None:
         self._config = config
+        self._registry = registry
         address = (config.xmpp.host, config.history.component_port or config.xmpp.component_port)
         self._link = CollectorLink(config.history_domain, config.history_secret(), address)
         self._link.on_presence = self._presence
@@ -101,6 +105,8 @@ class CollectorProcess:
     async def run(self) -> None:
         """Collect until cancelled. Raises SchemaError if the history's schema is not this program's."""
         self._store = store = await self._open()
+        serving = self._serve(store)
+        accounts = Accounts(self._registry, serving.used)
         self._writer = writer = Writer(store)
         self._counts.writer = writer.counts
         writing = asyncio.create_task(writer.run())
@@ -109,13 +115,14 @@ class CollectorProcess:
                 await self._watch.begin()
             log.info("collector starts", domain=self._config.history_domain, boxes=len(self._boxes))
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._link, self._turns, self._greetings, self._watch)
+                parts = (self._link, self._turns, self._greetings, self._watch, serving, accounts)
                 for work in (*(part.run() for part in parts), self._clock()):
                     tasks.create_task(work)
         finally:
             await writer.finish(CLOSE_PATIENCE)
             writing.cancel()
             await asyncio.wait({writing})
+            await accounts.close()
             await self._watch.leave()
             await store.close()
 
@@ -127,6 +134,14 @@ class CollectorProcess:
                 log.error("the history database cannot be used: it is tried again", reason=str(down))
             self._ticked = time.monotonic() + OPEN_RETRY
             await asyncio.sleep(OPEN_RETRY)
+
+    def _serve(self, store: HistoryStore) -> Serving:
+        period = self._config.history.interval
+        serving = Serving(self._registry, store, self._link, self._config.domain, period)
+        self._counts.serving = serving.counts
+        self._link.on_request = serving.take
+        self._link.on_down.append(serving.forget)
+        return serving
 
     # --- consents ---------------------------------------------------------------------------------
 

@@ -78,7 +78,8 @@ class ConsentWatch:
                 if changed or time.time() - self._beat >= HEARTBEAT:
                     await self._settle()
                     beat = time.time()
-                    await self._registry.run(acknowledge, COLLECTOR, self._revision, beat)
+                    # Apart: cut in the middle, a transaction would keep the lock of those at the end.
+                    await self._registry.run_apart(acknowledge, COLLECTOR, self._revision, beat)
                     self._beat = beat
                 readable = True
             except SQLAlchemyError as failed:

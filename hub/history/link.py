@@ -27,13 +27,15 @@ class CollectorLink:
     """A Transport (iec61850_model.client) over the collector's component.
 
     ``on_report(stanza, payload)`` takes what comes by message; ``on_presence(box, type)`` a full JID and the
-    type of its presence, ``error`` if a message or presence to it bounced.
+    type of its presence, ``error`` if a message or presence to it bounced. ``on_request(stanza)`` takes what
+    asks for an answer.
     """
 
     def __init__(self, domain: str, secret: str, server: tuple[str, int]) -> None:
         self.address = f"{NAME}@{domain}/{secrets.token_hex(TOKEN_OCTETS)}"
         self.on_report: Callable[[Stanza, Payload], None] = lambda _stanza, _payload: None
         self.on_presence: Callable[[str, str], None] = lambda _box, _type: None
+        self.on_request: Callable[[Stanza], None] = self.unavailable
         self._link = link = ComponentLink(domain, secret, server, self.take)
         self._domain = domain
         self._requests = Requests(link.send)
@@ -68,6 +70,18 @@ class CollectorLink:
         """Bounce a report that nobody waits for: they keep an association, so its box would never end it."""
         self._bounce(report, Condition.ITEM_NOT_FOUND)
 
+    def unavailable(self, request: Stanza) -> None:
+        """Answer who may not ask here, or asks for what is not here."""
+        self.answer(error("iq", request.id, request.to, request.sender, Condition.SERVICE_UNAVAILABLE))
+
+    def answer(self, xml: str) -> bool:
+        """Send the answer to a request; False if that cannot be: who asked will ask again."""
+        try:
+            self._link.send(xml)
+        except (LinkDown, LinkFull):
+            return False
+        return True
+
     def _bounce(self, one: Stanza, condition: Condition) -> None:
         self._send(error("message", one.id, one.to, one.sender, condition))
 
@@ -98,7 +112,7 @@ class CollectorLink:
 
     def _take_iq(self, one: Stanza) -> None:
         if one.type in ("get", "set"):
-            self._send(error("iq", one.id, one.to, one.sender, Condition.SERVICE_UNAVAILABLE))
+            self.on_request(one)
             return
         self._requests.answered(one)
 

@@ -57,3 +57,10 @@ class HistoryMetrics(Collector):
         for word, count in sorted(now.counts.notes.items()):
             events.add_metric([word], count)
         yield events
+        requests = CounterMetricFamily(
+            "history_requests", "requests of providers by what became of them", labels=["outcome"]
+        )
+        for outcome, count in sorted(now.counts.serving.requests.items()):
+            requests.add_metric([outcome], count)
+        yield requests
+        yield CounterMetricFamily("history_rows", "intervals sent to providers", now.counts.serving.rows)

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, LargeBinary, Select, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Float, LargeBinary, Row, Select, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -196,15 +196,39 @@ class HistoryStore:
             for state in states:
                 if state.last_interval is None:
                     continue
-                row = (await connection.execute(_one(state.series, state.last_interval))).one_or_none()
+                last = state.last_interval
+                row = (await connection.execute(_within(state.series, last, last))).one_or_none()
                 if row is not None:
-                    found[state.series] = Sample(row.interval, row.invalid, row.questionable, tuple(row[4:]))
+                    found[state.series] = _sample(row)
         return found
 
+    async def ends(self, series: int, first: int, last: int) -> tuple[int | None, Sample | None]:
+        """The oldest interval and the newest sample whose interval ends from ``first`` to ``last``."""
+        within = _within(series, first, last)
+        async with reading(self._engine).connect() as connection:
+            newest = (await connection.execute(within.order_by(_INTERVAL.desc()).limit(1))).one_or_none()
+            if newest is None:
+                return None, None
+            oldest = await connection.execute(within.order_by(_INTERVAL).limit(1))
+            return oldest.one().interval, _sample(newest)
 
-def _one(series: int, interval: int) -> Select[*tuple[Any, ...]]:
-    columns = [SAMPLE.c[name] for name in ("series", "interval", "invalid", "questionable", *_COLUMNS)]
-    return select(*columns).where(SAMPLE.c.series == series, SAMPLE.c.interval == interval)
+    async def between(self, series: int, first: int, last: int, limit: int) -> list[Sample]:
+        """The samples whose interval ends from ``first`` to ``last``, the oldest first, at most ``limit``."""
+        wanted = _within(series, first, last).order_by(_INTERVAL).limit(limit)
+        async with reading(self._engine).connect() as connection:
+            return [_sample(row) for row in await connection.execute(wanted)]
+
+
+_INTERVAL = SAMPLE.c.interval
+
+
+def _within(series: int, first: int, last: int) -> Select[*tuple[Any, ...]]:
+    columns = [SAMPLE.c[name] for name in ("interval", "invalid", "questionable", *_COLUMNS)]
+    return select(*columns).where(SAMPLE.c.series == series, _INTERVAL.between(first, last))
+
+
+def _sample(row: Row[*tuple[Any, ...]]) -> Sample:
+    return Sample(row.interval, row.invalid, row.questionable, tuple(row[3:]))
 
 
 def _row(series: int, sample: Sample) -> dict[str, Cell]:

@@ -186,7 +186,8 @@ class ManufacturerRow(Base):
 
 
 class UsageRow(Base):
-    """How much a provider used a heat pump in a month such as ``2026-11`` (UTC), counted by all routers."""
+    """How much a provider used a heat pump in a month such as ``2026-11`` (UTC), counted by all routers and
+    the collector."""
 
     __tablename__ = "usage"
     month: Mapped[str] = mapped_column(String, primary_key=True)
@@ -196,6 +197,7 @@ class UsageRow(Base):
     controls: Mapped[int] = mapped_column(BigInteger)
     settings: Mapped[int] = mapped_column(BigInteger)
     reports: Mapped[int] = mapped_column(BigInteger)
+    history_rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class RevisionRow(Base):

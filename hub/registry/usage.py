@@ -1,4 +1,5 @@
-"""Accounting: what each provider used of each heat pump in a month. Routers add up; nothing is taken away."""
+"""Accounting: what each provider used of each heat pump in a month. Routers and the collector add up; nothing
+is taken away."""
 
 from __future__ import annotations
 
@@ -16,11 +17,14 @@ from hub.registry.steering import in_parts
 
 Used = tuple[str, str, str]
 """Provider, heat pump, service as the audit calls it."""
-KINDS = ("reads", "controls", "settings", "reports")
+KINDS = ("reads", "controls", "settings", "reports", "history_rows")
+HISTORY_ROWS = "HistoryRows"
+"""What the collector counts an interval of the history as that it has sent; it is no service."""
 _KIND_OF = {
     **dict.fromkeys(("Operate", "Select", "SelectWithValue", "Cancel"), "controls"),
     **dict.fromkeys(("SetDataValues", "SetDataSetValues", "SetLCBValues"), "settings"),
     "Report": "reports",
+    HISTORY_ROWS: "history_rows",
 }
 """What else changes a box only serves to read it: report blocks and data sets."""
 _READING = ("Get", "Query")
@@ -43,6 +47,7 @@ class Usage:
     controls: int
     settings: int
     reports: int
+    history_rows: int
 
 
 def add_usage(session: Session, month: str, used: Iterable[tuple[Used, int]]) -> None:
@@ -88,7 +93,7 @@ def usage_of(session: Session, month: str, provider: str | None = None) -> list[
     wanted = (
         select(
             ProviderRow.id, HeatPumpRow.id, UsageRow.reads, UsageRow.controls, UsageRow.settings,
-            UsageRow.reports,
+            UsageRow.reports, UsageRow.history_rows,
         )
         .select_from(UsageRow)
         .join(ProviderRow, UsageRow.provider_pk == ProviderRow.pk)

@@ -9,6 +9,7 @@ import click
 from service_provider.cli.connection import Login, connection_options
 from service_provider.cli.datasets import dataset
 from service_provider.cli.enrolling import enrol
+from service_provider.cli.history import history
 from service_provider.cli.logs import log
 from service_provider.cli.looking import browse, heatpumps, ls, read
 from service_provider.cli.reporting import report
@@ -39,6 +40,7 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
       hpclient watch                                 who comes and goes
       hpclient watch hp0001 --dataset dsMeas         its measurements, live
       hpclient log query hp0001 LD0/LLN0.GeneralLog  what happened in it
+      hpclient history hp0001 --from -1d             what the hub has stored: every 5 minutes
 
     \b
     How to connect is taken from options, else from environment variables, else from the file
@@ -62,5 +64,19 @@ def main(context: click.Context, /, **given: str | int | float | None) -> None:
     context.obj = Login(given)
 
 
-for command in (ls, heatpumps, browse, read, write, operate, schedule, watch, report, dataset, log, enrol):
+for command in (
+    ls,
+    heatpumps,
+    browse,
+    read,
+    write,
+    operate,
+    schedule,
+    watch,
+    report,
+    dataset,
+    log,
+    history,
+    enrol,
+):
     main.add_command(command)

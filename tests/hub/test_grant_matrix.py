@@ -81,6 +81,8 @@ def test_the_holder_gets_what_his_grant_lets_through_and_the_audit_is_told(
     wanted = expected(row, state)
     if wanted == "forwarded":
         assert routed.outcome is Outcome.FORWARDED, routed.reason
+        answers = "history.hub.example.org" if reference.startswith("HIST") else "b.example"
+        assert f' to="{state}@{answers}/IEC"' in routed.xml
         assert (routed.audit is not None) == (audited == "audited")
     else:
         assert routed.outcome is Outcome.REFUSED

@@ -19,9 +19,10 @@ import hub.history.collector
 import hub.history.link
 from hub.component import LinkDown
 from hub.config import HubConfig
-from hub.history import HISTORY_SCHEMA
+from hub.history import HISTORY_SCHEMA, consent_watch
 from hub.history.collecting import Stage
 from hub.history.collector import CollectorProcess
+from hub.registry import COLLECTOR as COLLECTOR_NAME
 from hub.registry import (
     Heard,
     NewGrant,
@@ -31,10 +32,12 @@ from hub.registry import (
     add_provider,
     current_revision,
     keep_presence,
+    leave_router,
     remove_heat_pump,
     revoke_grant,
     wait_until_taken,
 )
+from hub.registry.consents import Consented
 from hub.registry.replacing import replace_box
 from hub.roster import HeatPump, LinkState, Provider, Right
 from hub.stanzas import Stanza
@@ -372,7 +375,7 @@ async def test_a_storage_that_is_full_gives_reports_back_and_fetches_them_later(
 
 
 async def test_many_boxes_are_set_up_at_a_pace(world: World) -> None:
-    for number in range(20):
+    for number in range(100):
         await world.add_box(number)
     slow = world.config.history.model_copy(update={"pace": 10})
     world.config = world.config.model_copy(update={"history": slow})
@@ -444,6 +447,26 @@ async def test_the_snapshot_and_readiness(world: World) -> None:
     assert world.link is not None
     world.link.disconnect()
     assert world.process.unready() == ["the collector has no link to the XMPP server"]
+
+
+async def test_when_it_ends_amid_a_sign_of_life_it_can_still_sign_off(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that is cut keeps the registry's lock from all that come after it."""
+    monkeypatch.setattr(consent_watch, "POLL", 0.0)
+    monkeypatch.setattr(consent_watch, "HEARTBEAT", 0.0)
+
+    async def nothing(*_: object) -> list[Consented]:
+        return []
+
+    for number in range(100):
+        watch = consent_watch.ConsentWatch(registry, nothing, nothing)  # type: ignore[arg-type]
+        await watch.begin()
+        running = asyncio.create_task(watch.run())
+        await asyncio.sleep(0.005 + number * 0.0001)
+        running.cancel()
+        await asyncio.wait({running})
+        await registry.run(leave_router, COLLECTOR_NAME)
 
 
 @pytest.mark.parametrize("numbered_alike", [False, True])

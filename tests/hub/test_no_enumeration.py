@@ -28,6 +28,7 @@ SENDERS = (SP, "me@idle.example/pc", "who@stranger.example/x", "control@aggregat
 RESOURCES = ("", "/IEC", "/desk1", "/~ops", "/~withdrawn", "/x")
 PAYLOADS = {
     "read": READ,
+    "history": READ.replace(">MET<", ">HIST<"),
     "operate": OPERATE,
     "associate": INITIATE,
     "broken": confirmed("<nothing/>"),

@@ -25,7 +25,7 @@ from hub.audit import AuditLog
 from hub.gate import Gate, Limits
 from hub.metrics import Counts
 from hub.registry import Registry, changes_since, remove_heat_pump, remove_provider
-from hub.registry.usage import Usage, Used, add_usage, kind_of, usage_of
+from hub.registry.usage import HISTORY_ROWS, Usage, Used, add_usage, kind_of, usage_of
 from hub.roster import Right, Roster
 from hub.router import Router
 from hub.stanzas import Stanza
@@ -75,7 +75,7 @@ async def test_what_is_passed_on_is_counted_and_nothing_else(known: Registry, au
     await accounts.close()
     assert not counts.used
     month = month_of(time.time())
-    assert await known.read(usage_of, month) == [Usage(month, "agg", "hp0001", 2, 1, 0, 1)]
+    assert await known.read(usage_of, month) == [Usage(month, "agg", "hp0001", 2, 1, 0, 1, 0)]
 
 
 async def test_several_routers_and_entries_add_up_by_month(known: Registry) -> None:
@@ -83,12 +83,13 @@ async def test_several_routers_and_entries_add_up_by_month(known: Registry) -> N
         used: list[tuple[Used, int]] = [
             (("agg", "hp0001", "GetDataValues"), count), (("agg", "hp0002", "Report"), 1),
             (("heat", "hp0001", "Cancel"), 2), (("agg", "hp0001", "Associate"), 9),
+            (("heat", "hp0001", HISTORY_ROWS), 10 * count),
             (("", "gone", "Operate"), 3),
         ]  # fmt: skip
         await known.run(add_usage, month, used)
     assert await known.read(usage_of, "2026-11") == [
-        Usage("2026-11", "agg", "hp0001", 6, 0, 0, 0), Usage("2026-11", "agg", "hp0002", 0, 0, 0, 2),
-        Usage("2026-11", "heat", "hp0001", 0, 4, 0, 0),
+        Usage("2026-11", "agg", "hp0001", 6, 0, 0, 0, 0), Usage("2026-11", "agg", "hp0002", 0, 0, 0, 2, 0),
+        Usage("2026-11", "heat", "hp0001", 0, 4, 0, 0, 60),
     ]  # fmt: skip
     assert [one.reads for one in await known.read(usage_of, "2026-12", "agg")] == [7, 0]
     assert await known.read(usage_of, "2026-10") == []
@@ -148,19 +149,20 @@ def test_the_base_of_an_invoice(granted: Hphub, folder: Path) -> None:
     granted("heatpump", "add", "hp0002", "--box", "box0002@boxes.example.org")
     with sqlite3.connect(folder / "registry.db") as database:
         database.execute(
-            "INSERT INTO usage VALUES ('2026-11', 1, 1, 5, 1, 0, 2), ('2026-11', 1, 2, 0, 0, 0, 1)"
+            "INSERT INTO usage VALUES ('2026-11', 1, 1, 5, 1, 0, 2, 288), ('2026-11', 1, 2, 0, 0, 0, 1, 0)"
         )
     (account,) = json.loads(granted("usage", "--month", "2026-11", "--json").output)
     assert (account["installations"], account["amount"], account["currency"]) == (2, "200.00", "DKK")
     assert (account["reads"], account["controls"], account["reports"]) == (5, 1, 3)
+    assert account["history_rows"] == 288
     assert account["heatpumps"][1] == {
-        "heatpump": "hp0002", "reads": 0, "controls": 0, "settings": 0, "reports": 1,
+        "heatpump": "hp0002", "reads": 0, "controls": 0, "settings": 0, "reports": 1, "history_rows": 0,
     }  # fmt: skip
     assert "200.00 DKK" in granted("usage", "--month", "2026-11").output
     table = granted("usage", "--month", "2026-11", "--provider", "agg", "--csv").output
     assert next(csv.DictReader(table.splitlines())) == {
         "month": "2026-11", "provider": "agg", "heatpump": "hp0001", "reads": "5", "controls": "1",
-        "settings": "0", "reports": "2",
+        "settings": "0", "reports": "2", "history_rows": "288",
     }  # fmt: skip
     assert granted("usage", "--month", "2026-13").exit_code == 2
     assert granted("usage", "--csv", "--json").exit_code == 2

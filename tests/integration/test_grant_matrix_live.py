@@ -72,7 +72,7 @@ def place(state: str, chunk: int, given: float = 0.0) -> Place:
 
 @dataclass
 class Peer:
-    """A component that asks, and as boxes answers whatever it is asked."""
+    """A component that asks, and as boxes and the collector do answers whatever it is asked."""
 
     answers: dict[str, str] = field(default_factory=dict)
     component: Component | None = None
@@ -198,7 +198,8 @@ def told(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFacto
     """Everything is asked once, then the hub ends and its audit is read."""
     folder: Path = tmp_path_factory.mktemp("matrix-live")
     secrets_of = {
-        domain: secrets.token_hex(32) for domain in (HUB, BOXES, PROVIDERS, PEOPLE, OPERATOR, STRANGERS)
+        domain: secrets.token_hex(32)
+        for domain in (HUB, f"history.{HUB}", BOXES, PROVIDERS, PEOPLE, OPERATOR, STRANGERS)
     }
     programs = Programs(folder)
     with ProsodyServer(
@@ -257,7 +258,7 @@ def wanted_of(role: str, row: Row) -> str:
     match role:
         case "manufacturer":
             # Alarm and name plate are in HP, what else is technical is in no row of the table.
-            inside = row[0] == "GetLogicalDeviceDirectory"
+            inside = row[:2] == ("GetLogicalDeviceDirectory", "HP")
             return "forwarded" if inside else granted(row, frozenset({READ}), OUTSIDE)
         case "box":
             return "not-allowed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from iec61850_model.mms.pdu import (
@@ -94,43 +94,66 @@ class Log:
 
     def query(self, request: ReadJournalRequest, size: int) -> ReadJournalResponse | MmsError:
         """One page: as many entries as fit ``size`` octets, at most MAX_PAGE, in order of EntryID."""
-        limit = min(MAX_PAGE, size // ENTRY_OVERHEAD)
-        found = self._find(request, limit + 1)
-        if isinstance(found, MmsError):
-            return found
-        room = size - RESPONSE_OVERHEAD
-        page: list[JournalEntry] = []
-        for entry in found[:limit]:
-            journal_entry = _on_the_wire(entry)
-            room -= _octets(journal_entry)
-            if room < 0:
-                break
-            page.append(journal_entry)
-        if found and not page:
-            return PDU_SIZE
-        return ReadJournalResponse(tuple(page), more_follows=len(page) < len(found))
+        wanted = wanted_of(request, self._buffer.last)
+        if isinstance(wanted, MmsError):
+            return wanted
+        limit = page_limit(size) + 1
+        return page_of(self._buffer.between(wanted.earliest, wanted.latest, wanted.after, limit), size)
 
-    def _find(self, request: ReadJournalRequest, limit: int) -> list[Entry] | MmsError:
-        start, stop, after = request.start, request.stop, request.after
-        if start is None and stop is None and after is None:
-            return BAD_RANGE
-        earliest, latest = (start or NEVER).unix, (stop or _LATEST).unix
-        if earliest > latest:
-            return BAD_RANGE
-        number = 0
-        if after is not None:
-            time, entry_id = after
-            if len(entry_id) != _ENTRY_ID_OCTETS:
-                return BAD_RANGE
-            number = int.from_bytes(entry_id)
-            if not self._given(number):
-                # An EntryID from before the log was lost: its time says where the client was.
-                number, earliest = 0, max(earliest, time.unix + _MILLISECOND)
-        return self._buffer.between(earliest, latest, number, limit)
 
-    def _given(self, number: int) -> bool:
-        newest = self._buffer.last
-        return newest is None or number <= newest.number
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Entries with a time from ``earliest`` to ``latest`` (both count in) and a number above ``after``."""
+
+    earliest: float
+    latest: float
+    after: int
+
+
+def wanted_of(request: ReadJournalRequest, newest: Entry | None) -> Wanted | MmsError:
+    """What a query asks for of a log whose newest entry is this; BAD_RANGE."""
+    start, stop, after = request.start, request.stop, request.after
+    if start is None and stop is None and after is None:
+        return BAD_RANGE
+    earliest, latest = (start or NEVER).unix, (stop or _LATEST).unix
+    if earliest > latest:
+        return BAD_RANGE
+    number = 0
+    if after is not None:
+        time, entry_id = after
+        if len(entry_id) != _ENTRY_ID_OCTETS:
+            return BAD_RANGE
+        number = int.from_bytes(entry_id)
+        if newest is not None and number > newest.number:
+            # An EntryID from before the log was lost: its time says where the client was.
+            number, earliest = 0, max(earliest, time.unix + _MILLISECOND)
+    return Wanted(earliest, latest, number)
+
+
+def page_limit(size: int) -> int:
+    """Entries that a page of ``size`` octets never exceeds; one more shows whether others follow."""
+    return min(MAX_PAGE, size // ENTRY_OVERHEAD)
+
+
+def page_of(found: Iterable[Entry], size: int) -> ReadJournalResponse | MmsError:
+    """As many entries as fit ``size`` octets, of those that were found in order: ``page_limit`` and one more.
+
+    No more of them are taken from ``found`` than that needs.
+    """
+    room, limit = size - RESPONSE_OVERHEAD, page_limit(size)
+    page: list[JournalEntry] = []
+    for entry in found:
+        journal_entry = _on_the_wire(entry)
+        room -= _octets(journal_entry)
+        if room < 0 or len(page) == limit:
+            return ReadJournalResponse(tuple(page), more_follows=True) if page else PDU_SIZE
+        page.append(journal_entry)
+    return ReadJournalResponse(tuple(page), more_follows=False)
+
+
+def entry_of(number: int, time: float, members: Sequence[Logged]) -> Entry:
+    """An entry of a log that is kept in another way than in a buffer; ``number`` is its EntryID."""
+    return Entry(number, time, tuple(Member(one.index, one.reason, _at_rest(one)) for one in members))
 
 
 def _at_rest(member: Logged) -> Data:
