@@ -4,19 +4,20 @@
 --         authentication = "anonymous"
 --         modules_enabled = { "hub_guests" }
 --         hub_guests_may_reach = "enrol.hub.example.org"
+--         hub_guests_logins_per_minute = 20   -- from one IP address; where a workshop enrols many, more
 
 local st = require "util.stanza";
 local timer = require "util.timer";
 
 local MAX_GUESTS = 50; -- at one time: each stays for seconds
 local MAX_FROM_ONE = 5; -- at one time from one IP address: a house has one box, a workshop enrols some
-local LOGINS_PER_MINUTE = 20; -- from one IP address; a login is two connections
 local MAX_STAY = 60; -- seconds
 local MAX_STANZAS = 10; -- of one guest: he needs one or two
 local MAX_ADDRESSES = 10000; -- whose logins are counted
 
 local allowed = module:get_option_string("hub_guests_may_reach");
 assert(allowed, "hub_guests_may_reach is not set");
+local logins_per_minute = module:get_option_number("hub_guests_logins_per_minute", 20); -- enrolling takes two
 
 local guests = {}; -- sessions
 local logins, counted = {}, 0;
@@ -28,7 +29,7 @@ local function count_login(ip)
         logins[ip], counted = 0, counted + 1;
     end
     logins[ip] = logins[ip] + 1;
-    return logins[ip] <= LOGINS_PER_MINUTE;
+    return logins[ip] <= logins_per_minute;
 end
 
 module:add_timer(60, function ()

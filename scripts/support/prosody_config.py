@@ -32,6 +32,7 @@ class EnrolmentSettings:
         address: the component that guests reach.
         ca_file: the authority whose certificates let them in.
         revoked_file: where the hub writes the certificates that do so no longer.
+        logins: of guests from one IP address in a minute; all tests come from one.
     """
 
     accounts: Collection[str]
@@ -39,6 +40,7 @@ class EnrolmentSettings:
     address: str
     ca_file: Path
     revoked_file: Path
+    logins: int
 
     def lines(self, domain: str) -> str:
         """What stands below the VirtualHost line of a domain."""
@@ -46,7 +48,8 @@ class EnrolmentSettings:
             return f"""
     authentication = "anonymous"
     modules_enabled = {{ "hub_guests" }}
-    hub_guests_may_reach = {lua_string(self.address)}"""
+    hub_guests_may_reach = {lua_string(self.address)}
+    hub_guests_logins_per_minute = {self.logins}"""
         if domain in self.accounts:
             return f"""
     authentication = "hub_boxes"

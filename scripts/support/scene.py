@@ -142,6 +142,7 @@ class Scene:
     detached: bool = False
     server: Literal["prosody", "ejabberd"] = "prosody"
     enrolment: bool = False
+    guest_logins: int = 1_000
     programs: dict[str, Program] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     _xmpp_server: ProsodyServer | EjabberdServer | None = None
@@ -208,7 +209,8 @@ class Scene:
             return EjabberdServer(folder, domains, components, install=self.install)
         assert not isinstance(self.install, EjabberdInstall), "this is where ejabberd is"
         hub = self.directory / "hub"
-        enrolment = EnrolmentSettings(domains, GUESTS, ENROLMENT, hub / "ca" / "ca.crt", hub / "revoked")
+        authority, revoked = hub / "ca" / "ca.crt", hub / "revoked"
+        enrolment = EnrolmentSettings(domains, GUESTS, ENROLMENT, authority, revoked, self.guest_logins)
         return ProsodyServer(
             folder,
             [*domains, GUESTS] if self.enrolment else domains,

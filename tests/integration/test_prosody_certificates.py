@@ -16,10 +16,13 @@ from hub.enrolment.authority import Authority, authority_as_pem, make_authority
 from hub.enrolment.files import write_revoked
 from iec61850_model.enrolment.keys import key_as_pem, new_key
 from iec61850_model.xmpp import Connection, ConnectionFailed, ConnectionSettings, FailureKind
+from iec61850_model.xmpp.guest import guest, only_believing
 from support.ports import LOOPBACK
 from support.prosody import ProsodyInstall, ProsodyServer
 from support.prosody_config import EnrolmentSettings
 
+LOGINS = 3
+"""Of guests in a minute."""
 BOXES, GUESTS = "boxes.example.org", "guest.hub.example.org"
 ENROL = "enrol.hub.example.org"
 BOX = f"box1@{BOXES}"
@@ -81,7 +84,7 @@ def world(prosody_install: ProsodyInstall, tmp_path_factory: pytest.TempPathFact
     (folder / "ca" / "ca.crt").write_bytes(authority_as_pem(authority, None)[1])
     revoked = folder / "revoked"
     write_revoked(revoked, [])
-    enrolment = EnrolmentSettings([BOXES], GUESTS, ENROL, folder / "ca" / "ca.crt", revoked)
+    enrolment = EnrolmentSettings([BOXES], GUESTS, ENROL, folder / "ca" / "ca.crt", revoked, LOGINS)
     secrets = {ENROL: "s" * 32}
     with ProsodyServer(
         folder / "server", [BOXES, GUESTS], secrets, install=prosody_install, enrolment=enrolment
@@ -140,3 +143,15 @@ async def test_without_a_list_that_can_be_read_no_certificate_lets_in(world: Wor
     write_revoked(revoked, [])
     assert (await world.login(f"{BOX}/IEC", file)).online, "read again at the next login"
     await world.close()
+
+
+async def test_one_address_can_log_in_as_guest_only_so_often(world: World) -> None:
+    """Twice as often and once more: the minute may end in between."""
+    settings = ConnectionSettings(
+        GUESTS, host=LOOPBACK, port=world.server.c2s_port, ca_file=world.server.ca_file
+    )
+    trusted = only_believing(world.server.ca_file.read_text())
+    with pytest.raises(ConnectionFailed, match="resource-constraint"):
+        for _ in range(2 * LOGINS + 1):
+            async with guest(settings, trusted):
+                pass
