@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy.orm import Session
 
 from hub.audit import AuditEntry, AuditLog
+from hub.database import to_its_end
 from hub.registry import Registry, current_revision, wait_until_taken
 
 P = ParamSpec("P")
@@ -34,11 +35,15 @@ async def make_change(
     The audit entry is on the disk before the change is: a change nobody could account for is not made. Raises
     NotTaken if a router has not confirmed the change in time, and else what ``fn``, audit and database raise.
     """
-    async with registry.transaction() as session:
-        result = await session.run_sync(fn, *args, **kwargs)
-        await session.flush()
-        await audit.append(describe(result))
-        revision = await session.run_sync(current_revision)
+
+    async def changed() -> tuple[T, int]:
+        async with registry.transaction() as session:
+            result = await session.run_sync(fn, *args, **kwargs)
+            await session.flush()
+            await audit.append(describe(result))
+            return result, await session.run_sync(current_revision)
+
+    result, revision = await to_its_end(changed())
     laggards = await wait_until_taken(registry, revision, TAKEN_TIMEOUT)
     if laggards:
         raise NotTaken(

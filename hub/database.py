@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +16,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds a writer waits for another process's transaction; ours last milliseconds."""
@@ -157,6 +161,26 @@ class Schema:
         config = Config()
         config.set_main_option("script_location", self.scripts)
         return config
+
+
+ENDS_WITHIN = 10.0
+"""Seconds for a change to end, as long as a database waits for its lock."""
+
+
+async def to_its_end(change: Coroutine[Any, Any, T]) -> T:
+    """Await ``change``; who is cancelled meanwhile waits until it has ended.
+
+    A transaction that is left in the middle keeps the lock of its database for a while, and what a process
+    writes at its end waits for that.
+    """
+    task = asyncio.ensure_future(change)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=ENDS_WITHIN)
+        if task.done() and not task.cancelled():
+            task.exception()  # nobody else asks for it
+        raise
 
 
 def passing(error: OSError | DBAPIError) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.audit import AuditEntry, AuditError, AuditKind, AuditLog
 from hub.component import ComponentLink, LinkDown, LinkFull
 from hub.config import ConfigError, HubConfig
+from hub.database import to_its_end
 from hub.enrolment.authority import BadRequest
 from hub.enrolment.certifying import Certified, Terms, certify, clear
 from hub.enrolment.desk import Desk, Reply, Work
@@ -134,11 +135,16 @@ class EnrolmentProcess:
 
     async def _certify(self, work: Work, now: float) -> Certified:
         """In the audit before it is in the registry, in the registry before it is told."""
-        async with self._registry.transaction() as session:
-            done = await session.run_sync(certify, self._terms, work.asked, work.sender.bare, now)
-            await session.flush()
-            if not done.again:
-                await self._audit.append(_given(now, work.asked, done))
+
+        async def certified() -> Certified:
+            async with self._registry.transaction() as session:
+                done = await session.run_sync(certify, self._terms, work.asked, work.sender.bare, now)
+                await session.flush()
+                if not done.again:
+                    await self._audit.append(_given(now, work.asked, done))
+                return done
+
+        done = await to_its_end(certified())
         self._revoked.revision = -1  # a new code's certificate revokes the former ones
         who = {key: value for key, value in done.holder._asdict().items() if value}
         log.info("certificate given", **who, account=done.account, serial=f"{done.serial:X}")

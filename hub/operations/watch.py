@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub.addresses import OPERATIONS
 from hub.audit import AuditEntry, AuditError, AuditKind, AuditLog
+from hub.database import to_its_end
 from hub.garbage import long_lived
 from hub.registry import (
     ExpiredGrant,
@@ -132,15 +133,20 @@ class SteeringWatch:
             self._expiry = now + EXPIRY
             self._expired.clear()
             return
+        fresh = await to_its_end(self._expire_part(now))
+        self._expired.update(fresh)
+        if fresh:
+            log.info("grants have expired", grants=fresh)
+
+    async def _expire_part(self, now: float) -> list[int]:
+        """Returns the keys of the grants."""
         async with self._registry.transaction() as session:
             found = await session.run_sync(expire_steering, now)
             fresh = [one for one in found if one.grant not in self._expired]
             for failed in await self._audit.append_all([_expired(one, now) for one in fresh]):
                 if failed is not None:
                     raise failed
-        self._expired.update(one.grant for one in fresh)
-        if fresh:
-            log.info("grants have expired", grants=[one.grant for one in fresh])
+        return [one.grant for one in fresh]
 
     # --- out ----------------------------------------------------------------------------------------
 

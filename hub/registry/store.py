@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
-from hub.database import Schema, open_engine, open_in_thread, reading
+from hub.database import Schema, open_engine, open_in_thread, reading, to_its_end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,10 +64,15 @@ class Registry:
     async def run(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``fn(session, ...)`` in a transaction that may write; all or nothing of it is stored.
 
-        Changes of several processes happen one after the other: this one waits for its turn.
+        Changes of several processes happen one after the other: this one waits for its turn. What has begun
+        ends, if cancelled too.
         """
-        async with self.transaction() as session:
-            return await session.run_sync(fn, *args, **kwargs)
+
+        async def changed() -> T:
+            async with self.transaction() as session:
+                return await session.run_sync(fn, *args, **kwargs)
+
+        return await to_its_end(changed())
 
     async def run_apart(
         self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs

@@ -73,3 +73,24 @@ async def test_a_writer_that_looked_first_still_gets_its_turn(registry: Registry
 
     seen = await asyncio.gather(*(registry.run(look_then_add, number) for number in range(20)))
     assert sorted(seen) == list(range(20))
+
+
+async def test_who_is_cancelled_while_he_writes_keeps_nobody_waiting(
+    registry: Registry, registry_url: str
+) -> None:
+    """A process that ends in the middle of a change: what it does at its end needs the lock again."""
+    other = await Registry.open(registry_url)
+    stored = 0
+    for turns in range(60):
+        pump = HeatPump(f"hp-{turns}", f"box-{turns}@boxes.example")
+        task = asyncio.create_task(registry.run(add_heat_pump, pump, hub_domain="hub.example", now=0.0))
+        await asyncio.sleep(turns * 0.0002)
+        task.cancel()
+        await asyncio.wait([task])
+        await other.run(
+            add_heat_pump, HeatPump(f"other-{turns}", f"other-{turns}@boxes.example"),
+            hub_domain="hub.example", now=0.0,
+        )  # fmt: skip
+        stored += 1
+    await other.close()
+    assert await registry.read(current_revision) >= stored
