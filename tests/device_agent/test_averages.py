@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_agent.averages import HELD, MOST_UNTOLD, SLICE, STANDS_AT_LEAST, Averages
@@ -475,6 +475,7 @@ def test_a_clock_set_back_by_an_hour_goes_on_from_there(story: Story) -> None:
     assert story.shown() == (26.0, GOOD, NOON - 3000)
 
 
+@settings(max_examples=30)
 @given(
     st.lists(
         st.one_of(

@@ -34,7 +34,7 @@ GIVES_ADDRESS = {
     "audit/flood.py": "the sender of refusals that were counted: of the entry it was given",
     "audit/query.py": "reads a row",
 }
-MAKES_WAYS = {"router.py", "group_way.py", "ops_way.py"}
+MAKES_WAYS = {"router.py", "group_way.py", "history_way.py", "ops_way.py"}
 
 
 def calls(name: str) -> Iterator[tuple[str, ast.Call]]:

@@ -85,7 +85,7 @@ async def test_explain_says_by_which_grant_and_for_want_of_what(hub: CommandHub)
     key = await give(hub, "hp0001")
     fields = {"heatpump": "hp0001", "provider": "agg", "reference": "MET/MMXU1.TotW"}
     assert (await hub.run(OWNER, "explain", **fields)).notes == (
-        f"info: Allowed: GetDataValues MET/MMXU1.TotW[ST], by grant {key}.",
+        f"info: Allowed: GetDataValues MET/MMXU1.TotW[MX], by grant {key}.",
     )
     fields |= {"reference": "HP/EvuGGIO1.SPCSO1", "service": "Operate"}
     told = await hub.run(OPERATOR, "explain", **fields)

@@ -375,17 +375,17 @@ async def test_a_storage_that_is_full_gives_reports_back_and_fetches_them_later(
 
 
 async def test_many_boxes_are_set_up_at_a_pace(world: World) -> None:
-    for number in range(100):
+    for number in range(40):
         await world.add_box(number)
-    slow = world.config.history.model_copy(update={"pace": 10})
+    slow = world.config.history.model_copy(update={"pace": 20})
     world.config = world.config.model_copy(update={"history": slow})
     began = time.monotonic()
     await world.start()
-    await world.live(20)
+    await world.live(40)
     assert time.monotonic() - began >= 1.5
     for box in world.boxes.values():
         box.average(T, 1.0)
-    await world.stored(*[1] * 20)
+    await world.stored(*[1] * 40)
 
 
 async def test_strangers_and_nonsense_change_nothing(world: World) -> None:
