@@ -237,7 +237,9 @@ async def test_a_restore_is_over_when_it_is_done_and_a_late_word_of_an_earlier_o
     record = await hub.read(settings_of, "hp1")
     assert (record.restoring, record.trouble) == (Restoring.WANTED, "no answer within 20 s")
     assert [one.outcome for one in record.settings] == [WRITTEN, ""]
+    assert await hub.read(settings_to_restore, "hp1") == {ROOM: "21"}, "the other one may be set anew by now"
     await hub.run(ask_restore, "hp1", now=T + 300)
+    assert await hub.read(settings_to_restore, "hp1") == {CURVE: "steep", ROOM: "21"}
     whole = {CURVE: "", ROOM: "x" * 1_000}
     await hub.run(settings_restored, "hp1", SettingsWritten(T + 100, whole, "", done=True), now=T + 301)
     assert (await hub.read(settings_of, "hp1")).restoring is Restoring.WANTED
