@@ -11,7 +11,7 @@ from hub.registry.enrolment import Holder, revoke_certificates, withdraw_codes
 from hub.registry.enrolment_models import ShutOutRow
 from hub.registry.errors import Conflict
 from hub.registry.link_state import presence_lost
-from hub.registry.lookup import get_heat_pump, require_unused_jid
+from hub.registry.lookup import get_heat_pump, require_nobodys_jid, require_unused_jid
 from hub.registry.manufacturers import change_manufacturer
 from hub.registry.models import HeatPumpRow
 from hub.registry.naming import checked_jid
@@ -54,6 +54,7 @@ def replace_box(
             " former one is shut out"
         )
     require_unused_jid(session, box)
+    require_nobodys_jid(session, box)
     revision = next_revision(session)
     withdraw_codes(session, Holder(id_), now)
     certificates = revoke_certificates(session, pump, now)
