@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.registry.enrolment import Holder, revoke_certificates, withdraw_codes
-from hub.registry.enrolment_models import ShutOutRow
+from hub.registry.enrolment_models import CertificateRow, EnrolmentCodeRow, ShutOutRow
 from hub.registry.errors import Conflict
 from hub.registry.link_state import presence_lost
 from hub.registry.lookup import get_heat_pump, require_nobodys_jid, require_unused_jid
@@ -75,8 +75,11 @@ def account_for_successor(session: Session, id_: str, domain: str) -> str:
 
     Raises NotFound, Conflict if there is none.
     """
-    present = account_of(session, get_heat_pump(session, id_))
+    pump = get_heat_pump(session, id_)
+    present = account_of(session, pump)
     taken = {present, *session.scalars(select(HeatPumpRow.box)), *session.scalars(select(ShutOutRow.box))}
+    for row in (CertificateRow, EnrolmentCodeRow):
+        taken |= set(session.scalars(select(row.account).where(row.heat_pump_pk == pump.pk)))
     local, _, its_domain = present.partition("@")
     stem, _, number = local.rpartition("-")
     first = (

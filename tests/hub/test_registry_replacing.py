@@ -184,6 +184,11 @@ async def test_successors_have_accounts_that_nobody_has_or_had(hub: Registry) ->
     assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-3@{domain}"
     await replaced(hub, f"hp1-3@{domain}")
     assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-4@{domain}"
+    await hub.run(add_code, Holder("hp1"), b"i", b"v", now=T, expires=T + 1e6)
+    await replaced(hub, f"hp1-4@{domain}")
+    await hub.run(add_certificate, Holder("hp1"), 255, b"der", now=T, ends=T + 1e6)
+    await replaced(hub, f"own@{domain}")
+    assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-5@{domain}", "-3 and -4 were its own"
 
 
 # --- its settings --------------------------------------------------------------------------------------
