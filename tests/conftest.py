@@ -8,11 +8,15 @@ import signal
 import pytest
 from hypothesis import settings
 
-IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
-# No test is judged by the time it takes: a busy machine is no fault. In CI the examples are the same ones each
-# time, and half of them do: what they do not find is found where others are drawn each time.
-settings.register_profile("no clock", deadline=None, max_examples=50 if IN_CI else 100)
+def in_ci() -> bool:
+    """Whether this run must prove everything: a test that cannot run is then a failed test."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+# No test is judged by the time it takes: a busy machine is no fault. In CI the examples are the same each
+# time, and half of them do: what they do not find is found where others are drawn.
+settings.register_profile("no clock", deadline=None, max_examples=50 if in_ci() else 100)
 settings.load_profile("no clock")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,11 +24,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _skipped: dict[str, str] = {}
-
-
-def in_ci() -> bool:
-    """Whether this run must prove everything: a test that cannot run is then a failed test."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
