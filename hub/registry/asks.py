@@ -121,10 +121,13 @@ def ask(session: Session, new: NewAsk, *, now: float) -> OwnAsk:
 
 
 def asks_of_provider(session: Session, provider: str, *, now: float) -> list[OwnAsk]:
-    """What a provider asked for and was granted or not yet, the oldest first. Raises NotFound."""
+    """What a provider asked for and was granted or not yet, the oldest first; not what was granted and has
+    ended. Raises NotFound.
+    """
     pk = get_provider(session, provider).pk
     rows = select(AskRow).where(AskRow.provider_pk == pk, AskRow.expires > now)
-    return [_own(row) for row in session.scalars(rows.order_by(AskRow.asked, AskRow.pk))]
+    found = session.scalars(rows.order_by(AskRow.asked, AskRow.pk)).all()
+    return [_own(row) for row in found if row.grant_pk is None or _still_granted(session, row, (), now)]
 
 
 def withdraw_ask(session: Session, provider: str, wanted: str, *, now: float) -> OwnAsk:

@@ -243,6 +243,14 @@ async def test_what_is_granted_is_not_asked_again_what_ended_is(filled: Registry
     assert len(await open_ones(filled, NOW + 3)) == 1
 
 
+async def test_what_has_ended_is_no_longer_granted(filled: Registry) -> None:
+    await asked(filled)
+    terms = Terms(until=NOW + 9)
+    await filled.run(approve_ask, await the_key(filled), terms, giver="op", now=NOW)
+    assert [one.granted for one in await seen(filled, NOW + 8)] == [True]
+    assert await seen(filled, NOW + 9) == []
+
+
 async def test_an_owner_decides_on_his_own_heat_pump_alone(filled: Registry) -> None:
     person = await kim(filled, until=NOW + 500)
     await asked(filled, purpose="research")

@@ -147,8 +147,8 @@ def test_a_group_grant_is_that_of_each_member_and_of_nobody_else() -> None:
 
 
 def test_a_group_that_is_gone_is_not_in_the_list_of_everything() -> None:
-    north = Changes(2, grants=(group_grant(),))
-    gone = Changes(3, removed_grants=(group_grant().key,))
+    north = Changes(2, grants=(group_grant(3),))
+    gone = Changes(3, removed_grants=(3,))
     assert roster(EVERYTHING, north).everything() == ("hp1", "hp2", "north")
     assert roster(EVERYTHING, north, gone).everything() == ("hp1", "hp2")
 
