@@ -111,7 +111,10 @@ def ask(session: Session, new: NewAsk, *, now: float) -> OwnAsk:
     refusal = _refusal(row, now)
     undecided = row is not None and row.state == AskState.OPEN
     if row is None or not waiting or text != (row.rights, row.purpose) or not (refusal or undecided):
-        row = _replace(session, row, AskRow(provider_pk=pk, wanted=wanted, subscribed=False, grant_pk=None))
+        subscribed = subscribed or (row is not None and row.subscribed)
+        session.execute(delete(AskRow).where(AskRow.provider_pk == pk, AskRow.wanted == wanted))
+        row = AskRow(provider_pk=pk, wanted=wanted, subscribed=subscribed, grant_pk=None)
+        session.add(row)
         row.rights, row.purpose = text
         row.state, row.decided_at, row.decided_by = refusal or (AskState.OPEN.value, None, "")
     row.asked, row.expires = times
@@ -260,16 +263,6 @@ def _refusal(row: AskRow | None, now: float) -> tuple[str, float, str] | None:
     if row is None or row.state != AskState.REFUSED or row.decided_at is None:
         return None
     return (row.state, row.decided_at, row.decided_by) if now < row.decided_at + ASK_LASTS else None
-
-
-def _replace(session: Session, row: AskRow | None, new: AskRow) -> AskRow:
-    """The key of what was asked before is never given again."""
-    if row is not None:
-        new.subscribed = row.subscribed
-        session.delete(row)
-        session.flush()
-    session.add(new)
-    return new
 
 
 def _still_granted(session: Session, row: AskRow, rights: Collection[Right], now: float) -> bool:
