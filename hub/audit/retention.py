@@ -13,7 +13,7 @@ from hub.audit.checkpoint import PRUNE, Checkpoint
 from hub.audit.entry import OPERATOR_CHAIN, AuditEntry, AuditKind
 from hub.audit.log import AUDIT_SCHEMA, insert_entries
 from hub.audit.models import EntryRow
-from hub.database import open_engine, open_in_thread
+from hub.database import BUSY_TIMEOUT_MS, open_engine, open_in_thread
 
 PRUNED_AT_ONCE = 2_000
 """Rows removed in one transaction: some ten milliseconds in which no router can write its audit."""
@@ -81,7 +81,10 @@ def _overwrite_log(engine: Engine) -> None:
     """What was removed is not to stay in the write-ahead log either; with readers at work it does for now."""
     raw = engine.raw_connection()
     try:
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0")  # waiting for readers it would hold the writers' lock
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     finally:
         raw.close()
 

@@ -89,6 +89,25 @@ async def test_many_rows_go_in_portions_and_the_operators_own_chain_too(
     assert (await clean(audit_url))["operator"][0] > 11
 
 
+async def test_who_reads_meanwhile_makes_nobody_wait(
+    audit_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever would wait for the reader here waits longer than the test."""
+    await append(audit_url, "router", NOW, NOW + 1, NOW + 2)
+    monkeypatch.setattr("hub.database.BUSY_TIMEOUT_MS", 60_000)
+    reader = sqlite3.connect(tmp_path / "audit.db", isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (3,)
+        async with asyncio.timeout(20):
+            await prune(audit_url, NOW + 1, actor="op", now=NOW + 10)
+            await append(audit_url, "router", NOW + 11)
+        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (3,), "it still reads what was"
+    finally:
+        reader.close()
+    assert await clean(audit_url) == {"router": (2, 4), "operator": (1, 1)}
+
+
 async def test_the_future_cannot_be_removed(audit_url: str) -> None:
     with pytest.raises(ValueError, match="has passed"):
         await prune(audit_url, NOW + 11, actor="op", now=NOW + 10)
