@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
+E = TypeVar("E", Engine, AsyncEngine)
 
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds a writer waits for another process's transaction; ours last milliseconds."""
@@ -65,7 +66,7 @@ def _as_ours(engine: Engine) -> None:
     event.listen(engine, "begin", _begin)
 
 
-def reading(engine: AsyncEngine) -> AsyncEngine:
+def reading(engine: E) -> E:
     """The same engine for transactions that only read one consistent state, beside any writer."""
     return engine.execution_options(**{_BEGIN: "BEGIN DEFERRED"})
 
