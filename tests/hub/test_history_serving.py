@@ -18,7 +18,7 @@ from hub.history.device import HistoryDevice
 from hub.history.quantities import QUANTITIES
 from hub.history.serving import ANSWER_WITHIN
 from hub.history.store import HistoryStore
-from hub.history.turns import WAITING_OF_ONE
+from hub.history.turns import WAITING, WAITING_OF_ONE, Asked, Turns
 from hub.registry import Registry, add_group, add_members, revoke_grant
 from hub.registry.usage import usage_of
 from hub.roster import Right
@@ -333,6 +333,37 @@ async def test_one_provider_takes_no_more_than_his_turns(reader: HistoryReader) 
     order = [element(one).get("id") for one in reader.answered[3:]]
     assert order.index("h") <= 1
     assert sorted(order) == sorted(["h", *(f"a{number}" for number in range(WAITING_OF_ONE))])
+
+
+async def test_however_many_wait_a_provider_with_none_waiting_gets_in(reader: HistoryReader) -> None:
+    """All places are taken: who has most gives his newest one, and is told so."""
+    query = ReadJournalRequest(ObjectName("LLN0$AvgLog", "HIST"), EntryTime(0, 0))
+    inner = encode_payload(Payload(ConfirmedRequest(1, query)))
+
+    def ask(id_: str, provider: str) -> None:
+        to = f"hp0001@history.{HUB}/IEC"
+        reader.serving.take(Stanza.of(element(stanza("iq", "get", id_, f"{provider}@{HUB}/x", to, inner))))
+
+    many = WAITING // WAITING_OF_ONE
+    for number in range(WAITING):
+        ask(f"a{number}", f"p{number % many}")
+    assert (len(reader.serving), reader.answered) == (WAITING, [])
+    for number in range(2):
+        ask(f"h{number}", "heat")
+    told = [element(one) for one in reader.answered]
+    assert [one.get("id") for one in told] == [f"a{WAITING - many}", "h1"]
+    assert all("resource-constraint" in one for one in reader.answered)
+    assert len(reader.serving) == WAITING
+    assert reader.serving.counts.requests == {"too many": 2}
+
+
+def test_where_each_has_one_waiting_nobody_makes_room() -> None:
+    turns = Turns()
+    request = Stanza.of(element(stanza("iq", "get", "x", f"a@{HUB}/x", f"hp0001@history.{HUB}/IEC", "")))
+    for number in range(WAITING):
+        assert turns.put(Asked(request, f"p{number}", "hp0001", NOW)) is None
+    late = Asked(request, "late", "hp0001", NOW)
+    assert turns.put(late) is late
 
 
 async def test_what_waited_until_its_asker_gave_up_is_not_looked_up(reader: HistoryReader) -> None:
