@@ -24,7 +24,8 @@ class Contacts:
     """Which providers follow which heat pumps. ``states`` are those of the boxes.
 
     ``followers`` are the bare JIDs of providers who are told of one heat pump's presence; ``asked`` those who
-    wait for that, as far as they were granted something. ``leads``: of several routers, this one tells them.
+    wait for that, as far as they were granted something. ``leads``: of several routers, this one tells them;
+    ``alone`` are those that no other one has heard of yet.
     """
 
     addresses: Addresses
@@ -32,6 +33,7 @@ class Contacts:
     states: dict[str, LinkState]
     followers: dict[Pair, str] = field(default_factory=dict)
     asked: set[Pair] = field(default_factory=set)
+    alone: set[Pair] = field(default_factory=set)
     leads: bool = True
 
     def about(self, provider: Provider | None, type_: str, sender: Jid, id_: str, now: float) -> list[Effect]:
@@ -46,12 +48,14 @@ class Contacts:
         if type_ == "unsubscribe":
             self.followers.pop(pair, None)
             self.asked.discard(pair)
+            self.alone.discard(pair)
             return [no, KeepAsk(*pair, asks=False)]
         granted = self._granted(pair, now)
         match type_:
             case "subscribe" if granted:
                 return [*self._welcome(pair, sender.bare)]
             case "subscribe":
+                self._heard(pair)
                 return [KeepAsk(*pair, asks=True)]
             case "probe" if granted:
                 if not sender.resource:
@@ -64,8 +68,19 @@ class Contacts:
     # --- grants -----------------------------------------------------------------------------------
 
     def note(self, asked: Iterable[Pair]) -> None:
-        """Take over who waits for an answer to his subscription; who was granted nothing is not kept."""
-        self.asked = {pair for pair in (*self.asked, *asked) if self.roster.holds_any(*pair)}
+        """Take over who waits for an answer to his subscription, as every router does; who was granted
+        nothing is not kept.
+        """
+        asked = set(asked)
+        self.asked = {pair for pair in self.asked | asked if self.roster.holds_any(*pair)}
+        self.alone = (self.alone & self.asked) - asked
+
+    def written(self, wishes: Iterable[Pair], now: float) -> list[Emit]:
+        """These wishes that came here are written: a grant known before that did not come with them."""
+        late = [pair for pair in wishes if pair not in self.asked and pair not in self.followers]
+        for pair in late:
+            self._heard(pair)
+        return [emit for pair in late for emit in self.granted(pair, now)]
 
     def start(self, now: float) -> list[Emit]:
         """The hub has just begun: whoever was granted something while it was away hears of it."""
@@ -74,7 +89,8 @@ class Contacts:
     def granted(self, pair: Pair, now: float) -> list[Emit]:
         """A grant has begun: whoever waits for it is told."""
         provider = self.roster.providers.get(pair[0])
-        if not self.leads or pair not in self.asked or provider is None or not self._granted(pair, now):
+        tells = self.leads or pair in self.alone
+        if not tells or pair not in self.asked or provider is None or not self._granted(pair, now):
             return []
         return list(self._welcome(pair, provider.jid))
 
@@ -90,6 +106,7 @@ class Contacts:
         """Another account stands for this provider: nobody follows in its name any more."""
         self.followers = {pair: one for pair, one in self.followers.items() if pair[0] != provider}
         self.asked = {pair for pair in self.asked if pair[0] != provider}
+        self.alone &= self.asked
 
     def following(self, pair: Pair) -> tuple[str, ...]:
         """The bare JID of a provider that follows a heat pump, if he does."""
@@ -106,6 +123,11 @@ class Contacts:
             case _:
                 return []
         return [Emit(stanza("presence", type_, "", self.addresses.heat_pump(id_), to), paced=True)]
+
+    def _heard(self, pair: Pair) -> None:
+        if self.roster.holds_any(*pair):
+            self.asked.add(pair)
+            self.alone.add(pair)
 
     def _granted(self, pair: Pair, now: float) -> bool:
         return bool(self.roster.grants(*pair, now)) or self.roster.holds_group(*pair, now)

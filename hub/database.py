@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
 E = TypeVar("E", Engine, AsyncEngine)
+
+log = structlog.get_logger()
 
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds a writer waits for another process's transaction; ours last milliseconds."""
@@ -45,18 +48,18 @@ def open_engine(url: str) -> AsyncEngine:
 
     With SQLite its transactions take the write lock at their start (``BEGIN IMMEDIATE``), so concurrent
     processes change the database one after the other, in the order of their commits. ``reading()`` gives the
-    view of it that takes no lock.
+    view of it that takes no lock. Errors do not say what was to be written: it may name a person.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, connect_args={"timeout": CONNECT_TIMEOUT})
-    engine = create_async_engine(url)
+        return create_async_engine(url, hide_parameters=True, connect_args={"timeout": CONNECT_TIMEOUT})
+    engine = create_async_engine(url, hide_parameters=True)
     _as_ours(engine.sync_engine)
     return engine
 
 
 def open_in_thread(url: str) -> Engine:
     """The same for an SQLite file, for a thread that may wait for it."""
-    engine = create_engine(make_url(url).set(drivername="sqlite"))
+    engine = create_engine(make_url(url).set(drivername="sqlite"), hide_parameters=True)
     _as_ours(engine)
     return engine
 
@@ -179,8 +182,9 @@ async def to_its_end(change: Coroutine[Any, Any, T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task], timeout=ENDS_WITHIN)
-        if task.done() and not task.cancelled():
-            task.exception()  # nobody else asks for it
+        failed = task.exception() if task.done() and not task.cancelled() else None
+        if failed is not None:
+            log.warning("a change failed, and who made it has ended", reason=str(failed))
         raise
 
 

@@ -14,7 +14,7 @@ class GroupRequest:
     """A request on its way to the members of a group, one after the other; ``since``: when it came.
 
     ``alias`` is the sender as boxes see it, ``inner`` the PDU written anew. ``judged``: what was decided, by
-    the grants it was decided under.
+    the roster's revision and the grants it was decided under.
     """
 
     sender: str
@@ -25,4 +25,4 @@ class GroupRequest:
     pdu: Pdu
     inner: str
     since: float
-    judged: dict[tuple[tuple[int, int], ...], Judgement] = field(default_factory=dict)
+    judged: dict[tuple[int, tuple[tuple[int, int], ...]], Judgement] = field(default_factory=dict)

@@ -83,12 +83,15 @@ class RouterWithGroups(RouterWithLists):
 
         None: the provider holds no grant for it (any more), so it is not spoken of.
         """
+        account = self.roster.provider_of_jid(asked.sender.partition("/")[0])
+        if account is None or account.id != asked.provider:
+            return None  # shut out meanwhile
         grants = self.roster.grants(asked.provider, member, now)
         known = self.roster.heat_pumps.get(member)
         if not grants or known is None:
             return None
         slots = self.roster.slots(member)
-        key = tuple([(grant.key, slots.get(grant.key, 0)) for grant in grants])
+        key = (self.roster.revision, tuple([(grant.key, slots.get(grant.key, 0)) for grant in grants]))
         judged = asked.judged.get(key)
         if judged is None:
             judged = asked.judged[key] = judge(asked.pdu, grants, now, slots)

@@ -345,8 +345,10 @@ class Roster:
             held[pair] = kept
             return
         del held[pair]
-        of_provider[grant.provider].discard(on)
-        of_target[on].discard(grant.provider)
+        for table, id_, other in ((of_provider, grant.provider, on), (of_target, on, grant.provider)):
+            table[id_].discard(other)
+            if not table[id_]:
+                del table[id_]
 
     def _tables(
         self, grant: Grant

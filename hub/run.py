@@ -79,6 +79,9 @@ class RouterProcess:
         self._link.on_down.append(self._down)
         self._accounts = Accounts(registry, self._counts.used)
         self._wishes = Wishes(registry)
+        self._wishes.on_written = lambda wishes: self._perform(
+            self._board.contacts.written(wishes, time.time())
+        )
         self._pacer = Pacer(config.presence.pace, self._send_paced)
         self._beat = 0.0
         self._version = 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from hub.contacts import Pair
 from hub.presence_effects import KeepAsk
 from hub.registry import Registry, RegistryError
 from hub.registry.asks import MAX_OPEN_ASKS, NewAsk, ask, end_subscription
@@ -30,14 +31,18 @@ MAX_OF_ONE = 2 * MAX_OPEN_ASKS
 
 
 class Wishes:
-    """Takes wishes and writes them. An id that is no one's is written as any other."""
+    """Takes wishes and writes them. An id that is no one's is written as any other.
+
+    ``on_written`` gets the ids of provider and heat pump (or group) of those written that still count.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._waiting: dict[tuple[str, str], KeepAsk] = {}
+        self._waiting: dict[Pair, KeepAsk] = {}
         self._of: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._working = True
+        self.on_written: Callable[[list[Pair]], None] = lambda _: None
 
     def put(self, wish: KeepAsk) -> bool:
         """Write it with the next ones; of several about one id the last counts. False: too many wait."""
@@ -61,32 +66,37 @@ class Wishes:
         """Write the first of what waits, as asked at ``now``; what cannot be written is kept."""
         wishes = list(islice(self._waiting.items(), AT_ONCE))
         try:
-            await self._registry.run_apart(_write, [wish for _, wish in wishes], now)
+            asked = await self._registry.run_apart(_write, [wish for _, wish in wishes], now)
         except SQLAlchemyError as failed:
             if self._working:
                 log.error("what providers ask for cannot be written, it is kept", reason=str(failed))
             self._working = False
             return
         self._working = True
-        for key, wish in wishes:
-            if self._waiting[key] == wish:
-                self._written(key)
+        last = [key for key, wish in wishes if self._waiting[key] == wish]
+        for key in last:
+            self._written(key)
         if not self._waiting:
             self._wake.clear()
+        self.on_written([key for key in last if key in asked])
 
-    def _written(self, key: tuple[str, str]) -> None:
+    def _written(self, key: Pair) -> None:
         del self._waiting[key]
         self._of[key[0]] -= 1
         if not self._of[key[0]]:
             del self._of[key[0]]
 
 
-def _write(session: Session, wishes: Iterable[KeepAsk], now: float) -> None:
+def _write(session: Session, wishes: Iterable[KeepAsk], now: float) -> set[Pair]:
+    """Those that wait for an answer now."""
+    asked = set()
     for wish in wishes:
         try:
             if wish.asks:
                 ask(session, NewAsk(wish.provider, wish.wanted, subscribed=True), now=now)
+                asked.add((wish.provider, wish.wanted))
             else:
                 end_subscription(session, wish.provider, wish.wanted, now=now)
         except RegistryError as refused:
             log.debug("a subscription asks for nothing", provider=wish.provider, reason=str(refused))
+    return asked

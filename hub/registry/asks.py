@@ -88,7 +88,8 @@ def ask(session: Session, new: NewAsk, *, now: float) -> OwnAsk:
     """A provider asks for a grant.
 
     Asked again, what waits is as it is asked now; but a subscription takes nothing of it away, for servers
-    repeat it. Raises NotFound for the provider; InvalidInput for no rights or an id nobody can have; Conflict
+    repeat it. For other rights or another purpose its key is another one, so that nobody approves what he has
+    not read. Raises NotFound for the provider; InvalidInput for no rights or an id nobody can have; Conflict
     if he has MAX_OPEN_ASKS.
     """
     wanted, purpose = checked_id(new.wanted.removeprefix(GROUP_SIGN)), checked_text(new.purpose, "purpose")
@@ -104,24 +105,32 @@ def ask(session: Session, new: NewAsk, *, now: float) -> OwnAsk:
     waiting = row is not None and row.state != AskState.APPROVED and now < row.expires
     if not waiting and _waiting(session, pk, now) >= MAX_OPEN_ASKS:
         raise Conflict(f"{MAX_OPEN_ASKS} asks wait for an answer: withdraw one, or ask for a group")
-    if row is None:
-        row = AskRow(provider_pk=pk, wanted=wanted, subscribed=False, state="", decided_at=None)
+    text, times = (stored_rights(rights), purpose), (now, now + ASK_LASTS)
+    if row is not None and waiting and subscribed:
+        text, times = (row.rights, row.purpose), (row.asked, row.expires)
+    refusal = _refusal(row, now)
+    undecided = row is not None and row.state == AskState.OPEN
+    if row is None or not waiting or text != (row.rights, row.purpose) or not (refusal or undecided):
+        subscribed = subscribed or (row is not None and row.subscribed)
+        session.execute(delete(AskRow).where(AskRow.provider_pk == pk, AskRow.wanted == wanted))
+        row = AskRow(provider_pk=pk, wanted=wanted, subscribed=subscribed, grant_pk=None)
         session.add(row)
-    if row.decided_at is None or row.state != AskState.REFUSED or row.decided_at + ASK_LASTS <= now:
-        row.state, row.decided_at, row.decided_by, row.grant_pk = AskState.OPEN.value, None, "", None
-    if not (waiting and subscribed):
-        row.rights, row.purpose = stored_rights(rights), purpose
-        row.asked, row.expires = now, now + ASK_LASTS
+        row.rights, row.purpose = text
+        row.state, row.decided_at, row.decided_by = refusal or (AskState.OPEN.value, None, "")
+    row.asked, row.expires = times
     row.subscribed |= subscribed
     session.flush()
     return _own(row)
 
 
 def asks_of_provider(session: Session, provider: str, *, now: float) -> list[OwnAsk]:
-    """What a provider asked for and was granted or not yet, the oldest first. Raises NotFound."""
+    """What a provider asked for and was granted or not yet, the oldest first; not what was granted and has
+    ended. Raises NotFound.
+    """
     pk = get_provider(session, provider).pk
     rows = select(AskRow).where(AskRow.provider_pk == pk, AskRow.expires > now)
-    return [_own(row) for row in session.scalars(rows.order_by(AskRow.asked, AskRow.pk))]
+    found = session.scalars(rows.order_by(AskRow.asked, AskRow.pk)).all()
+    return [_own(row) for row in found if row.grant_pk is None or _still_granted(session, row, (), now)]
 
 
 def withdraw_ask(session: Session, provider: str, wanted: str, *, now: float) -> OwnAsk:
@@ -247,6 +256,13 @@ def _waiting(session: Session, provider_pk: int, now: float) -> int:
 def _forget_lapsed(session: Session, provider_pk: int, now: float) -> None:
     stands = (AskRow.state == AskState.REFUSED.value) & (AskRow.decided_at > now - ASK_LASTS)
     session.execute(delete(AskRow).where(AskRow.provider_pk == provider_pk, AskRow.expires <= now, ~stands))
+
+
+def _refusal(row: AskRow | None, now: float) -> tuple[str, float, str] | None:
+    """State, time and author of a refusal that stands."""
+    if row is None or row.state != AskState.REFUSED or row.decided_at is None:
+        return None
+    return (row.state, row.decided_at, row.decided_by) if now < row.decided_at + ASK_LASTS else None
 
 
 def _still_granted(session: Session, row: AskRow, rights: Collection[Right], now: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,8 @@ class Caller:
     operator: bool = False
     owns: frozenset[str] = frozenset()
     provider: str = ""
+    account: str = field(default="", compare=False, repr=False)
+    """The bare JID, to ask again who he is."""
 
 
 def add_operator(session: Session, person: str, *, now: float) -> Person:
@@ -72,7 +74,7 @@ def caller_of(session: Session, jid: str, *, now: float) -> Caller:
         select(ProviderRow.id).where(ProviderRow.jid == jid, ProviderRow.removed_at.is_(None))
     )
     if len(people) != 1:
-        return Caller(provider=provider or "")
+        return Caller(provider=provider or "", account=jid)
     ((id_, operator_since),) = people
     owns = owned_by_account(session, jid, now=now)
-    return Caller(id_, operator_since is not None, owns, provider or "")
+    return Caller(id_, operator_since is not None, owns, provider or "", jid)

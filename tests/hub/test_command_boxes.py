@@ -18,8 +18,9 @@ from command_hub import (
 )
 
 from hub.accounts import Accounts, month_of
-from hub.audit import AuditKind
+from hub.audit import AuditEntry, AuditKind
 from hub.registry import NewGrant, add_grant, revoke_grant
+from hub.registry.operators import list_operators, remove_operator
 from hub.registry.usage import usage_of
 from hub.roster import Right
 from iec61850_model.client import Transport
@@ -234,3 +235,41 @@ async def test_an_owner_sees_who_read_and_switched_what(hub: CommandHub, box: Bo
     ]
     assert (await hub.run(NEIGHBOUR, "seen", since="1d")).notes == ("info: Nobody did anything.",)
     assert (await hub.command(OTHER, "seen")).error == "item-not-found"
+
+
+# --- what is taken from somebody while his command is under way ---------------------------------------
+
+
+async def test_who_is_no_operator_any_more_switches_nothing_with_what_he_has_begun(
+    hub: CommandHub, box: Box
+) -> None:
+    class Slow:
+        """While it says what its relay is, the operator is removed."""
+
+        async def request(self, peer: str, payload: Payload) -> Payload:
+            answer = box.answer("", peer, payload)
+            if await hub.registry.read(list_operators):
+                await hub.registry.run(remove_operator, hub.people[OPERATOR])
+            return answer
+
+    hub.boxes = lambda _: Slow()
+    told = await hub.run(OPERATOR, "switch", heatpump="hp0001", reference=RELAY, value="on")
+    assert told.status != "completed" or "is on" not in " ".join(told.notes)
+    assert box.names and not box.switched
+
+
+async def test_a_grant_that_is_withdrawn_while_the_audit_is_written_switches_nothing(
+    hub: CommandHub, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await give(hub, "hp0001", Right.READ, Right.CONTROL)
+    append = hub.audit.append
+
+    async def slowly(entry: AuditEntry) -> None:
+        await append(entry)
+        if entry.service == "Operate" and entry.kind is AuditKind.REQUEST:
+            await hub.registry.run(revoke_grant, key, now=NOW)
+
+    monkeypatch.setattr(hub.audit, "append", slowly)
+    await hub.run(PROVIDER, "switch", heatpump="hp0001", reference=RELAY, value="on")
+    assert ("request", "agg", "provider agg", "Operate", "hp0001") in await acts(hub)
+    assert not box.switched

@@ -14,6 +14,7 @@ from command_hub import (
     CommandHub,
 )
 
+from hub.audit import AuditEntry, AuditKind
 from hub.registry import (
     Heard,
     NewGrant,
@@ -108,3 +109,20 @@ async def test_a_provider_does_not_learn_by_a_command_which_heat_pumps_there_are
         assert (await hub.run(PROVIDER, node, heatpump=pump, reference="MET/MMXU1.TotW")).error
         said.add(hub.sent[-1].partition("<error")[2])
     assert len(said) == 1
+
+
+async def test_whatever_others_brought_into_the_audit_an_answer_is_one_that_servers_pass_on(
+    hub: CommandHub,
+) -> None:
+    """A stranger is refused and named with what he asked for: as long and as quoted as he likes."""
+    for _ in range(150):
+        await hub.audit.append(
+            AuditEntry(
+                at=NOW, kind=AuditKind.REFUSAL, heat_pump="hp0001", service="GetDataValues",
+                references=('"' * 2_000, "&" * 2_000), detail='"' * 2_000,
+            )
+        )  # fmt: skip
+    told = await hub.run(OWNER, "seen")
+    assert "There are more than can be shown" in told.notes[0]
+    assert 10 < len(told.rows) < 150
+    assert len(hub.sent[-1].encode()) < 262_144

@@ -91,6 +91,34 @@ def test_a_grant_that_begins_later_is_told_then(board: PresenceBoard) -> None:
     assert said(board.tick(NOW + 60)) == SUBSCRIBED
 
 
+def test_who_subscribes_between_a_grant_and_its_begin_is_told_then_and_once(board: PresenceBoard) -> None:
+    """Also by a router that does not lead: the one that does has not heard of it."""
+    board.contacts.leads = False
+    change(board, grants=(grant(2, "heat", begin=NOW + 60),))
+    assert subscribe(board) == [KeepAsk(*WISH, asks=True)]
+    assert board.contacts.written([WISH], NOW + 1) == []
+    assert said(board.tick(NOW + 59)) == []
+    assert said(board.tick(NOW + 60)) == SUBSCRIBED
+    assert board.contacts.written([WISH], NOW + 61) == []
+    assert said(board.tick(NOW + 61)) == []
+
+
+def test_of_several_routers_the_first_tells_what_all_have_heard(board: PresenceBoard) -> None:
+    board.contacts.leads = False
+    change(board, grants=(grant(2, "heat", begin=NOW + 60),))
+    subscribe(board)
+    change(board, asked=(WISH,))
+    assert said(board.tick(NOW + 60)) == []
+
+
+def test_who_unsubscribes_before_it_is_written_is_not_told(board: PresenceBoard) -> None:
+    change(board, grants=(grant(2, "heat", begin=NOW + 60),))
+    subscribe(board)
+    subscribe(board, type_="unsubscribe")
+    assert said(board.tick(NOW + 60)) == []
+    assert board.contacts.alone == set()
+
+
 def on_group(begin: float = 0.0) -> Grant:
     return Grant(3, "heat", "", frozenset({Right.READ}), (), begin, None, "north")
 
@@ -194,6 +222,30 @@ async def test_a_wish_is_approved_and_every_router_tells_it(filled: Registry) ->
     late = PresenceBoard(Addresses(HUB), Roster())
     late.begin(await changes(filled, 0), NOW)
     assert f"subscribed: {BARE1} -> {HEAT}" in said(late.start(NOW + 1))
+
+
+@pytest.mark.parametrize("begin", [None, NOW + 60])
+async def test_a_grant_that_is_known_before_the_wish_is_written_is_told_once(
+    filled: Registry, begin: float | None
+) -> None:
+    board = PresenceBoard(Addresses(HUB), Roster())
+    board.begin(await changes(filled, 0), NOW)
+    board.start(NOW)
+    presence(board, BOX1)
+    desk, told = Wishes(filled), list[Effect]()
+    desk.on_written = lambda wishes: told.extend(board.contacts.written(wishes, NOW))
+    for effect in (*subscribe(board), *subscribe(board, "hp9999")):
+        assert isinstance(effect, KeepAsk)
+        desk.put(effect)
+    new = NewGrant("heat", "hp0001", [Right.READ], "op", valid_from=begin)
+    await filled.run(add_grant, new, now=NOW)
+    told += board.change(await changes(filled, board.roster.revision), NOW)
+    assert said(told) == []
+    await desk.write(NOW)
+    assert said(told) == (SUBSCRIBED if begin is None else [])
+    told += board.tick(NOW + 60)
+    await desk.write(NOW + 61)
+    assert said(told) == SUBSCRIBED
 
 
 async def test_a_refused_wish_and_one_for_nothing_look_alike(filled: Registry) -> None:

@@ -149,6 +149,22 @@ def test_a_member_is_judged_when_its_turn_comes(router: RouterWithGroups) -> Non
     assert spread(router, routed).keys() == {"hp0003"}
 
 
+def test_who_is_shut_out_meanwhile_commands_no_more_of_them(router: RouterWithGroups) -> None:
+    routed = ask(router, OPERATE)
+    assert routed.group is not None
+    assert router.for_member(routed.group, "hp0001", NOW) is not None
+    router.roster.apply(Changes(2, providers=(Provider("agg", "agg@shut-out.invalid"),)))
+    assert router.for_member(routed.group, "hp0002", NOW) is None
+
+
+def test_a_grant_whose_end_is_moved_meanwhile_counts_as_it_is_now(router: RouterWithGroups) -> None:
+    later = OPER.replace("0000000000000000", f"{int(NOW) + 100:08X}00000000")
+    routed = ask(router, OPERATE.replace(OPER, later))
+    assert spread(router, routed)["hp0001"].outcome is Outcome.FORWARDED
+    router.roster.apply(Changes(2, grants=(Grant(1, "agg", "hp0001", BOTH, until=NOW + 50),)))
+    assert spread(router, routed)["hp0001"].outcome is Outcome.REFUSED
+
+
 def test_a_command_beyond_the_end_of_one_grant_is_refused_for_that_member(router: RouterWithGroups) -> None:
     later = OPER.replace("0000000000000000", f"{int(NOW) + 100:08X}00000000")
     assert later != OPER

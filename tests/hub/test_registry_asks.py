@@ -33,8 +33,10 @@ from hub.registry.asks import (
     asks_of_provider,
     get_ask,
     list_asks,
+    subscribed_since,
     withdraw_ask,
 )
+from hub.registry.invites import approve_by_code, invite_owner
 from hub.registry.leaving import erase_person, held_of
 from hub.registry.people import PersonalData, add_ownership, add_person
 from hub.roster import HeatPump, Provider, Right
@@ -156,6 +158,41 @@ async def test_a_subscription_takes_nothing_from_what_was_asked(filled: Registry
     assert await asked(filled, at=NOW + 5, subscribed=True) == first
 
 
+async def test_nobody_grants_what_was_asked_after_he_had_read_it(filled: Registry) -> None:
+    person = await kim(filled)
+    await asked(filled, purpose="operation", subscribed=True)
+    read = await the_key(filled)
+    await asked(filled, at=NOW + 1, purpose="operation")
+    assert await the_key(filled) == read, "the same again is the same"
+    _, code = await filled.run(invite_owner, person, "hp1", now=NOW)
+    for more in ({"rights": [Right.CONTROL], "purpose": "operation"}, {"purpose": "research"}):
+        await asked(filled, at=NOW + 2, **more)
+        with pytest.raises(NotFound):
+            await filled.run(approve_ask, read, Terms(), giver="op", now=NOW + 3)
+        with pytest.raises(NotFound):
+            await filled.run(approve_owners_ask, person, read, Terms(), ground="his", now=NOW + 3)
+        with pytest.raises(NotFound):
+            await filled.run(approve_by_code, code, read, Terms(), now=NOW + 3)
+        assert await filled.read(list_grants, now=NOW + 3) == []
+        read = await the_key(filled)
+    assert await filled.read(subscribed_since, 0) == [("agg", "hp1")], "his account still waits"
+
+
+async def test_what_is_asked_after_a_decision_has_another_key(filled: Registry) -> None:
+    """Somebody else may have read what was decided, and answer later."""
+    await asked(filled)
+    read = await the_key(filled)
+    await filled.run(approve_ask, read, Terms(), giver="op", now=NOW)
+    await asked(filled, at=NOW + 1, rights=[Right.CONTROL])
+    again = await the_key(filled, at=NOW + 1)
+    assert again != read
+    await filled.run(refuse_ask, again, decided_by="op", now=NOW + 2)
+    await asked(filled, at=NOW + ASK_LASTS, rights=[Right.HISTORY])
+    late = NOW + ASK_LASTS + 2
+    await asked(filled, at=late, rights=[Right.HISTORY])
+    assert await the_key(filled, at=late) not in (read, again)
+
+
 async def test_approved_is_what_was_asked_or_other_terms(filled: Registry) -> None:
     await asked(filled, purpose="operation")
     approved, grant = await filled.run(approve_ask, await the_key(filled), Terms(), giver="op", now=NOW + 1)
@@ -204,6 +241,14 @@ async def test_what_is_granted_is_not_asked_again_what_ended_is(filled: Registry
     await filled.run(revoke_grant, grant.key, now=NOW + 2)
     assert not (await asked(filled, at=NOW + 3)).granted
     assert len(await open_ones(filled, NOW + 3)) == 1
+
+
+async def test_what_has_ended_is_no_longer_granted(filled: Registry) -> None:
+    await asked(filled)
+    terms = Terms(until=NOW + 9)
+    await filled.run(approve_ask, await the_key(filled), terms, giver="op", now=NOW)
+    assert [one.granted for one in await seen(filled, NOW + 8)] == [True]
+    assert await seen(filled, NOW + 9) == []
 
 
 async def test_an_owner_decides_on_his_own_heat_pump_alone(filled: Registry) -> None:

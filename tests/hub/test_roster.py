@@ -146,6 +146,13 @@ def test_a_group_grant_is_that_of_each_member_and_of_nobody_else() -> None:
     assert made.reached("agg", "south", NOW) == ()
 
 
+def test_a_group_that_is_gone_is_not_in_the_list_of_everything() -> None:
+    north = Changes(2, grants=(group_grant(3),))
+    gone = Changes(3, removed_grants=(3,))
+    assert roster(EVERYTHING, north).everything() == ("hp1", "hp2", "north")
+    assert roster(EVERYTHING, north, gone).everything() == ("hp1", "hp2")
+
+
 def test_a_grant_on_one_member_reaches_that_one() -> None:
     made = roster(IN_NORTH, Changes(2, members=(Member("north", "hp3"),)))
     assert made.reached("heat", "north", NOW) == ("hp3",)

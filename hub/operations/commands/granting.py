@@ -242,9 +242,9 @@ def _given(record: GrantRecord) -> Done:
 
 async def ask_withdrawn(office: Office, caller: Caller, _: Values) -> Form:
     """Which?"""
+    by_key = Field("key", "Grant", required=True, hint="Its key, from the list of grants")
     if caller.operator:
-        key = Field("key", "Grant", required=True, hint="Its key, from the list of grants")
-        return Form("Withdraw a grant", (key,))
+        return Form("Withdraw a grant", (by_key,))
     found = [
         one
         for pump in sorted(caller.owns)
@@ -253,6 +253,8 @@ async def ask_withdrawn(office: Office, caller: Caller, _: Values) -> Form:
     ]
     if not found:
         raise Wrong("nobody holds a grant on your consent: the others, the operator ends")
+    if len(found) > MAX_OPTIONS:
+        return Form("Withdraw a grant", (by_key,))
     options = tuple(
         (str(one.key), f"{one.key}: {one.provider} may {rights_shown(one.rights)} on {one.on}")
         for one in found

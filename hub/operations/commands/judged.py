@@ -11,7 +11,7 @@ from hub.operations.commands.office import Office
 from hub.operations.commands.roles import actor_of
 from hub.registry import NotFound, get_heat_pump
 from hub.registry.holdings import holdings
-from hub.registry.operators import Caller
+from hub.registry.operators import Caller, caller_of
 from hub.roster import Grant, Right
 from iec61850_model.client.errors import ClientError
 from iec61850_model.mms.pdu import Payload
@@ -56,6 +56,10 @@ class JudgedWay:
         if judged.steers or judged.service == READING:
             detail = f"{judged.detail}; {BY_COMMAND}" if judged.detail else BY_COMMAND
             await self._audit(AuditKind.REQUEST, judged, detail)
+        if judged.steers and not (again := await self._judge(payload)).allowed:
+            # Withdrawn while the audit was written.
+            await self._audit(AuditKind.REFUSAL, again, f"forbidden: {again.reason}; {BY_COMMAND}")
+            raise NotPermitted(again.reason)
         if self.provider:
             self.office.used[self.provider, self.heat_pump, judged.service] += 1
         return await self.office.speaking_for(self.provider).request(peer, payload)
@@ -69,14 +73,19 @@ class JudgedWay:
         return judge(payload.pdu, grants, self.office.clock(), slots)
 
     async def _held(self) -> tuple[tuple[Grant, ...], dict[int, int]]:
-        """What he holds now: it may be withdrawn between two requests."""
+        """What he holds now: it may be withdrawn between two requests, and so may what he is."""
         now = self.office.clock()
+        present = await self.office.read(caller_of, self.caller.account, now=now)
         if self.decides:
+            if not (present.operator or self.heat_pump in present.owns):
+                raise NotThere
             try:
                 await self.office.read(get_heat_pump, self.heat_pump)
             except NotFound:
                 raise NotThere from None
             return (Grant(0, "", self.heat_pump, _OWN),), {}
+        if present.provider != self.provider:
+            raise NotThere
         try:
             held = await self.office.read(holdings, self.provider, self.heat_pump, now=now)
         except NotFound:

@@ -17,7 +17,7 @@ from hub.operations.commands.asking import (
     time_in,
 )
 from hub.operations.commands.command import Done, NotThere, Wrong
-from hub.operations.commands.forms import Field, Form, Kind, Table, Values
+from hub.operations.commands.forms import Field, Form, Kind, Table, Values, cut
 from hub.operations.commands.office import Office
 from hub.registry import GrantRecord, NotFound, list_grants
 from hub.registry.asks import asks_of_owner, asks_of_provider, list_asks
@@ -26,12 +26,18 @@ from hub.registry.leaving import held_of
 from hub.registry.operators import Caller
 from hub.registry.seeing import grants_held, heat_pumps_seen
 from hub.seen import SEEN, who_did
+from hub.stanzas import escape
 from hub.time_text import HOW, far_time
 from iec61850_model.reference import InvalidReference
 
 READING = "GetDataValues"
 MAX_NOTED = 20
 """Rows told in the note too, for clients that show no tables."""
+MAX_TOLD = 200_000
+"""Octets of an answer: servers pass on 262,144 octets of another server's, and others choose what stands in
+the audit."""
+ROUND_A_CELL = 60
+"""Characters of markup around a cell."""
 
 
 # --- heat pumps -------------------------------------------------------------------------------------
@@ -229,8 +235,14 @@ def _told(
     """A table, and its first rows as a note: not every client shows tables."""
     if not rows:
         return Done(empty)
-    lines = ["  ".join(cell or "-" for cell in row) for row in rows[:MAX_NOTED]]
-    left = len(rows) - MAX_ROWS
-    if left > 0:
+    shown, left = [], MAX_TOLD
+    for number, row in enumerate(rows[:MAX_ROWS]):
+        took = sum(len(escape(cut(cell)).encode()) + ROUND_A_CELL for cell in row)
+        left -= 2 * took if number < MAX_NOTED else took
+        if left < 0:
+            break
+        shown.append(row)
+    lines = ["  ".join(cut(cell) or "-" for cell in row) for row in shown[:MAX_NOTED]]
+    if len(shown) < len(rows):
         lines.append("There are more than can be shown: ask for fewer.")
-    return Done("\n".join(lines), Table(title, columns, tuple(rows[:MAX_ROWS])))
+    return Done("\n".join(lines), Table(title, columns, tuple(shown)))
