@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
+E = TypeVar("E", Engine, AsyncEngine)
 
 log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ def _as_ours(engine: Engine) -> None:
     event.listen(engine, "begin", _begin)
 
 
-def reading(engine: AsyncEngine) -> AsyncEngine:
+def reading(engine: E) -> E:
     """The same engine for transactions that only read one consistent state, beside any writer."""
     return engine.execution_options(**{_BEGIN: "BEGIN DEFERRED"})
 

@@ -13,7 +13,7 @@ from hub.audit.checkpoint import PRUNE, Checkpoint
 from hub.audit.entry import OPERATOR_CHAIN, AuditEntry, AuditKind
 from hub.audit.log import AUDIT_SCHEMA, insert_entries
 from hub.audit.models import EntryRow
-from hub.database import open_engine, open_in_thread
+from hub.database import BUSY_TIMEOUT_MS, open_engine, open_in_thread, reading
 
 PRUNED_AT_ONCE = 2_000
 """Rows removed in one transaction: some ten milliseconds in which no router can write its audit."""
@@ -56,7 +56,7 @@ def _prune(url: str, before: float, actor: str, now: float, enough: threading.Ev
     engine = open_in_thread(url)
     done: list[Pruned] = []
     try:
-        with engine.connect() as connection:
+        with reading(engine).connect() as connection:  # all rows: not under the writers' lock
             chains = sorted(connection.scalars(select(EntryRow.chain).distinct()))
         for chain in sorted(chains, key=lambda name: name == OPERATOR_CHAIN):
             rows = 0
@@ -81,7 +81,10 @@ def _overwrite_log(engine: Engine) -> None:
     """What was removed is not to stay in the write-ahead log either; with readers at work it does for now."""
     raw = engine.raw_connection()
     try:
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0")  # waiting for readers it would hold the writers' lock
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     finally:
         raw.close()
 
@@ -90,10 +93,14 @@ def _prune_some(
     connection: Connection, chain: str, before: float, actor: str, now: float
 ) -> tuple[Checkpoint, int] | None:
     of_chain = EntryRow.chain == chain
-    ends = select(func.min(EntryRow.seq), func.max(EntryRow.seq)).where(of_chain)
-    first, last = connection.execute(ends).one()
+    # Each end in a query of its own: SQLite takes both together from all rows.
+    ends = (select(one(EntryRow.seq)).where(of_chain).scalar_subquery() for one in (func.min, func.max))
+    first, last = connection.execute(select(*ends)).one()
     young = connection.scalar(
-        select(EntryRow.seq).where(of_chain, EntryRow.at >= before).order_by(EntryRow.seq).limit(1)
+        select(EntryRow.seq)
+        .where(of_chain, EntryRow.seq <= first + PRUNED_AT_ONCE, EntryRow.at >= before)
+        .order_by(EntryRow.seq)
+        .limit(1)
     )
     after = last + (chain == OPERATOR_CHAIN)  # to which the entries below are still added
     up_to = min(after if young is None else young, after, first + PRUNED_AT_ONCE) - 1

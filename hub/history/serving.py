@@ -141,9 +141,9 @@ class Serving:
             self.counts.requests["not for here"] += 1
             self._link.unavailable(request)
             return
-        if not self._turns.put(Asked(request, sender.local, to.local, self._clock())):
-            self._refuse(request, Condition.RESOURCE_CONSTRAINT, "too many")
-            return
+        dropped = self._turns.put(Asked(request, sender.local, to.local, self._clock()))
+        if dropped is not None:
+            self._refuse(dropped.stanza, Condition.RESOURCE_CONSTRAINT, "too many")
         self._filled.set()
 
     def forget(self) -> None:

@@ -32,12 +32,22 @@ class Turns:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def put(self, asked: Asked) -> bool:
-        """Let it wait for its turn; False: too many wait."""
-        if len(self._waiting.get(asked.provider, ())) >= WAITING_OF_ONE or len(self) >= WAITING:
-            return False
+    def put(self, asked: Asked) -> Asked | None:
+        """Let it wait for its turn; returns what has no place, if too many wait: this or another one.
+
+        Where all places are taken, the newest of the provider with most waiting makes room for one with none.
+        """
+        own = len(self._waiting.get(asked.provider, ()))
+        if own >= WAITING_OF_ONE:
+            return asked
+        dropped = None
+        if len(self) >= WAITING:
+            most = max(self._waiting.values(), key=len)
+            if own or len(most) == 1:
+                return asked
+            dropped = most.pop()
         self._waiting.setdefault(asked.provider, deque()).append(asked)
-        return True
+        return dropped
 
     def next(self) -> Asked | None:
         """The oldest request of the provider whose turn is longest ago."""

@@ -15,6 +15,7 @@ import pytest
 from hub.audit import AuditEntry, AuditFilter, AuditKind, AuditLog, AuditReader, prune, retention, verify
 from hub.audit.entry import COLUMNS, FIRST_PREVIOUS, row_hash
 from hub.audit.verification import ChainChecker, Verification
+from hub.database import open_in_thread
 
 NOW = 1_800_000_000.0
 CHAINS = ("history", "operator", "router", "zealand")
@@ -24,6 +25,13 @@ async def append(url: str, chain: str, *times: float) -> None:
     audit = await AuditLog.open(url, chain)
     for at in times:
         await audit.append(AuditEntry(at=at, kind=AuditKind.REQUEST, stanza_id=f"{chain} {at}", detail="on"))
+    await audit.close()
+
+
+async def append_many(url: str, chain: str, number: int) -> None:
+    audit = await AuditLog.open(url, chain)
+    entries = (AuditEntry(at=NOW + each, kind=AuditKind.REQUEST) for each in range(number))
+    await asyncio.gather(*map(audit.append, entries))
     await audit.close()
 
 
@@ -87,6 +95,51 @@ async def test_many_rows_go_in_portions_and_the_operators_own_chain_too(
         )
     await prune(audit_url, NOW + 22, actor="op", now=NOW + 30)
     assert (await clean(audit_url))["operator"][0] > 11
+
+
+async def test_a_part_is_the_same_work_however_much_is_old(
+    audit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in steps of SQLite's machine: it has the writers' lock meanwhile."""
+    monkeypatch.setattr(retention, "PRUNED_AT_ONCE", 3)
+    steps: list[int] = []
+    engine = open_in_thread(audit_url)
+    for backlog in (20, 2_000):
+        await append_many(audit_url, f"router{backlog}", backlog)
+        with engine.begin() as connection:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            counted = [0]
+
+            def step(counted: list[int] = counted) -> None:
+                counted[0] += 1
+
+            raw.set_progress_handler(step, 1)
+            found = retention._prune_some(connection, f"router{backlog}", NOW + 5_000, "op", NOW + 5_000)
+            raw.set_progress_handler(None, 1)
+            assert found is not None and found[1] == 3
+        steps.append(counted[0])
+    engine.dispose()
+    assert steps[1] < 1.5 * steps[0], steps
+
+
+async def test_who_reads_meanwhile_makes_nobody_wait(
+    audit_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever would wait for the reader here waits longer than the test."""
+    await append(audit_url, "router", NOW, NOW + 1, NOW + 2)
+    monkeypatch.setattr("hub.database.BUSY_TIMEOUT_MS", 60_000)
+    reader = sqlite3.connect(tmp_path / "audit.db", isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (3,)
+        async with asyncio.timeout(20):
+            await prune(audit_url, NOW + 1, actor="op", now=NOW + 10)
+            await append(audit_url, "router", NOW + 11)
+        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (3,), "it still reads what was"
+    finally:
+        reader.close()
+    assert await clean(audit_url) == {"router": (2, 4), "operator": (1, 1)}
 
 
 async def test_the_future_cannot_be_removed(audit_url: str) -> None:

@@ -14,12 +14,14 @@ from test_registry_roster import give, hp, sp
 
 from hub.accounts import Accounts, month_of
 from hub.history import HISTORY_SCHEMA
-from hub.history.device import HistoryDevice
+from hub.history.device import LOG_REFERENCE, HistoryDevice
 from hub.history.quantities import QUANTITIES
-from hub.history.serving import ANSWER_WITHIN
+from hub.history.serving import ANSWER_WITHIN, Visible
 from hub.history.store import HistoryStore
-from hub.history.turns import WAITING_OF_ONE
+from hub.history.turns import WAITING, WAITING_OF_ONE, Asked, Turns
 from hub.registry import Registry, add_group, add_members, revoke_grant
+from hub.registry.grant_changes import Direction, GrantChange, change_grant
+from hub.registry.history_access import history_access
 from hub.registry.usage import usage_of
 from hub.roster import Right
 from hub.stanzas import Condition, Stanza, error, stanza
@@ -37,6 +39,7 @@ from tests.hub.history_reader import HUB, NOW, PERIOD, START, HistoryReader, ele
 LOG, BLOCK = "HIST/LLN0.AvgLog", "HIST/LLN0.lcbAvg"
 POWER, ENERGY = "HIST/MMXU1.TotW", "HIST/MMTR1.DmdWh"
 ICD = Path(__file__).parents[2] / "config" / "heatpump-box.icd"
+READ, WITH = Right.READ, Right.HISTORY
 HISTORY = {"rights": [Right.HISTORY], "purpose": "operation"}
 
 
@@ -281,6 +284,41 @@ async def test_a_grant_on_a_group_counts_from_when_the_heat_pump_came(reader: Hi
     assert await numbers(reader) == [3, 4]
 
 
+@pytest.mark.parametrize("group", [False, True])
+async def test_a_grant_that_is_changed_goes_on_unless_it_did_not_cover_the_history(
+    reader: HistoryReader, group: bool
+) -> None:
+    """What was granted all the time stays readable; what is added counts from then on."""
+    key, first = 1, 1
+    if group:
+        await reader.registry.run(revoke_grant, 1, now=NOW)
+        await reader.registry.run(add_group, "street", now=NOW)
+        key, first = await reader.registry.run(give, on="@street", **HISTORY), 2
+        await reader.registry.run(add_members, "street", ["hp0001"], now=NOW + PERIOD)
+    await reader.fill(1, *map(sample, range(-4, 9)))
+    steps = (
+        (2, {"rights": [WITH, READ]}, first),
+        (3, {"rights": [WITH]}, first),
+        (4, {"scope": ["HIST/*"]}, first),
+        (5, {"rights": [READ]}, None),
+        (6, {"rights": [READ, WITH]}, 7),
+        (7, {"rights": [WITH]}, 7),
+        (8, {"scope": ["AVG/*"]}, None),
+    )
+    for number, wanted, from_ in steps:
+        reader.now = START + number * PERIOD
+        change = GrantChange("op", ground="letter", **wanted)  # type: ignore[arg-type]
+        _, after = await reader.registry.run(change_grant, key, change, Direction.CHANGE, now=reader.now)
+        key = after.key
+        assert after.begins == reader.now, "for people it was given only now"
+        access = await reader.registry.read(history_access, "agg", "hp0001", LOG_REFERENCE, reader.now)
+        visible = access and Visible.of(access, PERIOD)
+        assert (visible and visible.first) == (None if from_ is None else START + from_ * PERIOD), wanted
+        if from_ == first:
+            await reader.reload()
+            assert await numbers(reader) == list(range(first, 9))
+
+
 async def test_revoked_is_at_once_also_between_two_pages(reader: HistoryReader) -> None:
     await reader.fill(1, *(sample(number, given=1) for number in range(1, 200)))
     asked = reader.sp.logs.query("hp0001", LOG)
@@ -333,6 +371,37 @@ async def test_one_provider_takes_no_more_than_his_turns(reader: HistoryReader) 
     order = [element(one).get("id") for one in reader.answered[3:]]
     assert order.index("h") <= 1
     assert sorted(order) == sorted(["h", *(f"a{number}" for number in range(WAITING_OF_ONE))])
+
+
+async def test_however_many_wait_a_provider_with_none_waiting_gets_in(reader: HistoryReader) -> None:
+    """All places are taken: who has most gives his newest one, and is told so."""
+    query = ReadJournalRequest(ObjectName("LLN0$AvgLog", "HIST"), EntryTime(0, 0))
+    inner = encode_payload(Payload(ConfirmedRequest(1, query)))
+
+    def ask(id_: str, provider: str) -> None:
+        to = f"hp0001@history.{HUB}/IEC"
+        reader.serving.take(Stanza.of(element(stanza("iq", "get", id_, f"{provider}@{HUB}/x", to, inner))))
+
+    many = WAITING // WAITING_OF_ONE
+    for number in range(WAITING):
+        ask(f"a{number}", f"p{number % many}")
+    assert (len(reader.serving), reader.answered) == (WAITING, [])
+    for number in range(2):
+        ask(f"h{number}", "heat")
+    told = [element(one) for one in reader.answered]
+    assert [one.get("id") for one in told] == [f"a{WAITING - many}", "h1"]
+    assert all("resource-constraint" in one for one in reader.answered)
+    assert len(reader.serving) == WAITING
+    assert reader.serving.counts.requests == {"too many": 2}
+
+
+def test_where_each_has_one_waiting_nobody_makes_room() -> None:
+    turns = Turns()
+    request = Stanza.of(element(stanza("iq", "get", "x", f"a@{HUB}/x", f"hp0001@history.{HUB}/IEC", "")))
+    for number in range(WAITING):
+        assert turns.put(Asked(request, f"p{number}", "hp0001", NOW)) is None
+    late = Asked(request, "late", "hp0001", NOW)
+    assert turns.put(late) is late
 
 
 async def test_what_waited_until_its_asker_gave_up_is_not_looked_up(reader: HistoryReader) -> None:
