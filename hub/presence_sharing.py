@@ -25,6 +25,7 @@ from hub.registry import (
     enter_router,
     forget_presence,
     keep_presence,
+    last_listened,
     leave_router,
     listening_routers,
     presence_revision,
@@ -200,7 +201,7 @@ class SharedPresence:
         self._beside(others)
         if lost and self._router == min(listening | {self._router}):
             log.warning("a router is lost: everybody is asked for presence", routers=sorted(lost))
-            await self._registry.run(forget_presence, now)
+            await self._registry.run(forget_presence, now, now)
             shared = await self._registry.read(presence_since, self._revision)
             self._revision, self._epoch = shared.revision, shared.epoch
             self._ask(now)
@@ -224,30 +225,34 @@ def _drop_written(waiting: dict[str, T], written: dict[str, T]) -> None:
 
 
 def _enter(session: Session, router: str, now: float) -> bool:
+    listened = last_listened(session)
     killed = enter_router(session, router, now)
     if not listening_routers(session, now):
-        forget_presence(session, now)
+        forget_presence(session, now, listened)
     return killed
 
 
 def _join(session: Session, router: str, must_ask: bool, now: float) -> tuple[Shared, frozenset[str]]:
+    listened = last_listened(session)
     others = listening_routers(session, now) - {router}
     set_listening(session, router, True)
     if must_ask or not others:
-        forget_presence(session, now)
+        forget_presence(session, now, listened)
     return presence_since(session, 0), others
 
 
 def _part(session: Session, router: str, now: float) -> None:
+    listened = last_listened(session)
     set_listening(session, router, False)
     if not listening_routers(session, now):
-        forget_presence(session, now)
+        forget_presence(session, now, listened)
 
 
 def _leave(session: Session, router: str, now: float) -> None:
+    listened = last_listened(session)
     leave_router(session, router)
     if not listening_routers(session, now):
-        forget_presence(session, now)
+        forget_presence(session, now, listened)
 
 
 def _exchange(

@@ -31,6 +31,16 @@ COMMON_NAME_LIMIT = 64
 
 AuthorityKey = ec.EllipticCurvePrivateKey
 
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What a request from outside makes the library raise; the last three are no ValueError."""
+
 
 class UnusableAuthority(ValueError):
     """Key and certificate cannot be used; the message says what to do."""
@@ -137,7 +147,7 @@ def key_of_request(request: bytes) -> tuple[ec.EllipticCurvePublicKey, list[x509
         if not csr.is_signature_valid:
             raise BadRequest("the request is not signed by its key")
         names = alternative_names(csr)
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except _UNREADABLE as error:
         raise BadRequest(str(error)[:200]) from None
     return key, names
 

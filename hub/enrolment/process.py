@@ -116,6 +116,14 @@ class EnrolmentProcess:
             task.add_done_callback(self._work.discard)
 
     async def _answer(self, work: Work) -> None:
+        """Whatever happens, it is answered and its place is free again: there are only MAX_IN_HAND."""
+        try:
+            await self._decide(work)
+        except Exception:
+            log.exception("a request for a certificate met a defect of the hub")
+            self._send(self._desk.failed(work).xml)
+
+    async def _decide(self, work: Work) -> None:
         now, sender = time.time(), work.sender.bare
         try:
             # Most of what is to be refused is, without waiting for the registry's lock.
@@ -161,8 +169,8 @@ class EnrolmentProcess:
                 await self._audit.append(_refusal(now, holder, str(refused)))
             else:
                 self._unknown.count += 1
-        except (SQLAlchemyError, AuditError) as error:
-            log.error("a refusal could not be kept", reason=str(error))
+        except Exception:  # also then it is told, and its place is free
+            log.exception("a refusal could not be kept")
         if reply is not None:
             await asyncio.sleep(reply.after)
             self._desk.told(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -144,8 +145,10 @@ class SettingsKeeping:
         what = "settings restored" if done else "settings are not restored yet"
         self.counts.done["restored" if done else "not restored"] += 1
         log.info(what, heat_pump=task.heat_pump, trouble=written.unanswered or None)
-        if done and written.outcomes:
-            await self._audit.append(_entry(task, written))
+        # What was written is not tried again, so it is told now; what was refused, when it is given up.
+        told = {name: why for name, why in written.outcomes.items() if done or not why}
+        if told:
+            await self._audit.append(_entry(task, told))
         assert task.restore is not None
         outcome = SettingsWritten(task.restore, written.outcomes, written.unanswered, done)
         await self._registry.run(settings_restored, task.heat_pump, outcome, now=time.time())
@@ -164,9 +167,9 @@ def _news(
     return (current_revision(session), presence_revision(session), last_written(session)), news
 
 
-def _entry(task: SettingsTask, written: Written) -> AuditEntry:
-    """The values stand where they were written; here is what came of it all."""
-    told = [f"{name}: {why}" if why else name for name, why in written.outcomes.items()]
+def _entry(task: SettingsTask, outcomes: Mapping[str, str]) -> AuditEntry:
+    """The values stand where they were written; here is what came of it."""
+    told = [f"{name}: {why}" if why else name for name, why in outcomes.items()]
     return AuditEntry(
         at=time.time(), kind=AuditKind.OPERATOR, heat_pump=task.heat_pump, service="settings restored",
         detail="; ".join(told), actor=OPERATIONS,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from hub.registry.grants import end_grants
 from hub.registry.groups import end_memberships
-from hub.registry.lookup import free_name, get_heat_pump, require_unused_jid, take_name
+from hub.registry.lookup import free_name, get_heat_pump, require_nobodys_jid, require_unused_jid, take_name
 from hub.registry.manufacturers import grant_to_manufacturer
 from hub.registry.master_data import forget_metering_points
 from hub.registry.models import GrantRow, HeatPumpRow, NameKind, PresenceRow
@@ -29,6 +29,7 @@ def add_heat_pump(
     revision = next_revision(session)
     take_name(session, id_, NameKind.HEAT_PUMP)
     require_unused_jid(session, box)
+    require_nobodys_jid(session, box)
     give_up_steering(session, id_, box, revision)
     row = HeatPumpRow(id=id_, box=box, note=note, created=now, removed_at=None, revision=revision)
     session.add(row)

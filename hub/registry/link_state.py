@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.registry.models import (
@@ -153,15 +153,19 @@ def presence_revision(session: Session) -> int:
     return session.execute(select(PresenceRevisionRow.value)).scalar_one()
 
 
-def forget_presence(session: Session, now: float) -> None:
-    """Nobody has listened for a while: no state is known until the boxes have answered, and no session."""
+def forget_presence(session: Session, now: float, listened: float = 0.0) -> None:
+    """Nobody has listened since ``listened``: no state is known until the boxes have answered, and no
+    session. Who was online was so until then.
+    """
     revision = _next_revision(session)
     session.execute(update(PresenceRevisionRow).values(epoch=PresenceRevisionRow.epoch + 1))
     session.execute(delete(ProviderSessionRow))
+    online = (PresenceRow.state == LinkState.ONLINE.value) & (func.coalesce(PresenceRow.seen, 0.0) < listened)
+    until = case((online, listened), else_=PresenceRow.seen)
     session.execute(
         update(PresenceRow)
         .where(PresenceRow.state != LinkState.UNKNOWN.value)
-        .values(state=LinkState.UNKNOWN.value, since=now, heard=now, revision=revision)
+        .values(state=LinkState.UNKNOWN.value, since=now, heard=now, seen=until, revision=revision)
     )
 
 

@@ -68,10 +68,12 @@ def require_unused_jid(session: Session, jid: str) -> None:
 
 
 def require_nobodys_jid(session: Session, jid: str) -> None:
-    """Raise Conflict if ``jid`` is a person's: a provider's stands in the audit, where nobody is erased."""
+    """Raise Conflict if ``jid`` is a person's: a box's and a provider's stand in the audit, where nobody is
+    erased.
+    """
     whose = select(PersonRow.id).join(PersonDataRow, PersonDataRow.person_pk == PersonRow.pk)
     if id_ := session.scalar(whose.where(PersonDataRow.jid == jid).limit(1)):
         raise Conflict(
-            f"{jid} is the account of person {id_}: the audit names providers by their JIDs and people never,"
-            " so a provider needs a JID of its own"
+            f"{jid} is the account of person {id_}: the audit names boxes and providers by their JIDs and"
+            " people never, so each box and each provider needs a JID of its own"
         )

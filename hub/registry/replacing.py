@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.registry.enrolment import Holder, revoke_certificates, withdraw_codes
-from hub.registry.enrolment_models import ShutOutRow
+from hub.registry.enrolment_models import CertificateRow, EnrolmentCodeRow, ShutOutRow
 from hub.registry.errors import Conflict
 from hub.registry.link_state import presence_lost
-from hub.registry.lookup import get_heat_pump, require_unused_jid
+from hub.registry.lookup import get_heat_pump, require_nobodys_jid, require_unused_jid
 from hub.registry.manufacturers import change_manufacturer
 from hub.registry.models import HeatPumpRow
 from hub.registry.naming import checked_jid
@@ -54,6 +54,7 @@ def replace_box(
             " former one is shut out"
         )
     require_unused_jid(session, box)
+    require_nobodys_jid(session, box)
     revision = next_revision(session)
     withdraw_codes(session, Holder(id_), now)
     certificates = revoke_certificates(session, pump, now)
@@ -74,8 +75,11 @@ def account_for_successor(session: Session, id_: str, domain: str) -> str:
 
     Raises NotFound, Conflict if there is none.
     """
-    present = account_of(session, get_heat_pump(session, id_))
+    pump = get_heat_pump(session, id_)
+    present = account_of(session, pump)
     taken = {present, *session.scalars(select(HeatPumpRow.box)), *session.scalars(select(ShutOutRow.box))}
+    for row in (CertificateRow, EnrolmentCodeRow):
+        taken |= set(session.scalars(select(row.account).where(row.heat_pump_pk == pump.pk)))
     local, _, its_domain = present.partition("@")
     stem, _, number = local.rpartition("-")
     first = (

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hub.registry.models import RevisionRow, RouterRow
@@ -61,6 +61,12 @@ def listening_routers(session: Session, now: float) -> frozenset[str]:
         )
     )
     return frozenset(rows)
+
+
+def last_listened(session: Session) -> float:
+    """When a router that takes part in presence was last alive, as far as it is known; 0 if none does."""
+    heard = select(func.max(RouterRow.heartbeat)).where(RouterRow.listening.is_(True))
+    return session.scalar(heard) or 0.0
 
 
 def leave_router(session: Session, name: str) -> None:

@@ -156,12 +156,19 @@ def keep_settings(session: Session, reads: Sequence[SettingsRead]) -> None:
 
 
 def settings_to_restore(session: Session, heat_pump: str) -> dict[str, str]:
-    """By reference what is kept of a former box and to be written to the present one, if that is wanted."""
+    """By reference what is kept of a former box and to be written to the present one, if that is wanted.
+
+    What the present one took since it is wanted is left out: it may have been set anew meanwhile.
+    """
     pk = _live(session, [heat_pump]).get(heat_pump)
     state = None if pk is None else session.get(SettingsStateRow, pk)
     if pk is None or state is None or state.restoring != Restoring.WANTED:
         return {}
-    return {row.reference: row.kept for row in rows_of(session, pk) if row.kept is not None}
+    return {
+        row.reference: row.kept
+        for row in rows_of(session, pk)
+        if row.kept is not None and row.outcome != WRITTEN
+    }
 
 
 def settings_restored(session: Session, heat_pump: str, written: SettingsWritten, *, now: float) -> None:

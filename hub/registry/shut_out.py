@@ -76,10 +76,10 @@ def let_in_again(session: Session, owner: HeatPumpRow | ProviderRow, revision: i
     assert row is not None
     account = account_in(owner, row)
     require_unused_jid(session, account)
+    require_nobodys_jid(session, account)
     if isinstance(owner, HeatPumpRow):
         owner.box = account
     else:
-        require_nobodys_jid(session, account)
         owner.jid = account
     owner.revision = revision
     session.delete(row)

@@ -146,3 +146,15 @@ def test_a_person_and_a_provider_have_no_account_in_common(granted: Hphub) -> No
     assert granted("provider", "allow", "agg").exit_code == 1, "it is a person's now"
     box = granted("person", "add", "--name", "Lee", "--jid", "box0001@boxes.example.org")
     assert box.exit_code == 1, box.output
+
+
+def test_nor_have_a_person_and_a_box(granted: Hphub) -> None:
+    assert granted("person", "add", "--name", NAME, "--jid", JID).exit_code == 0
+    for command in (f"heatpump add hp0002 --box {JID}", f"heatpump replace hp0001 --box {JID} --yes"):
+        refused = granted(*command.split())
+        assert refused.exit_code == 1, refused.output
+        assert "account of person p-" in refused.output and "each box" in refused.output
+    assert granted("box", "revoke", "hp0001", "--yes").exit_code == 0
+    its = granted("person", "add", "--name", "Lee", "--jid", "box0001@boxes.example.org")
+    assert its.exit_code == 0, its.output
+    assert "account of person p-" in granted("box", "allow", "hp0001").output, "it is a person's now"

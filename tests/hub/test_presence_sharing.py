@@ -289,3 +289,28 @@ async def test_one_router_tells_who_waited_for_a_grant_and_if_it_is_lost_the_nex
     assert (one.heard_about(subscribed), other.heard_about(subscribed)) == (1, 0)
     await other.turn(NOW + 1 + ROUTER_STALE_AFTER)
     assert other.heard_about(subscribed) == 1
+
+
+@pytest.mark.parametrize("how", ["killed", "killed and back", "link lost", "stopped"])
+async def test_a_box_was_online_until_the_last_router_listened(full: Registry, how: str) -> None:
+    """It may have been replaced before the hub is back, and its successor's history begins there."""
+    one = Router("one", full)
+    await one.start()
+    one.hears(BOX1)
+    one.hears(BOX2)
+    await one.turn()
+    one.hears(BOX2, "unavailable", NOW + 500)
+    await one.turn(NOW + 500)
+    await alive(NOW + 1_000, one)
+    if how == "link lost":
+        one.shared.link_down()
+        await one.shared.exchange(NOW + 1_000)
+        await alive(NOW + 4_000, one)
+    elif how == "stopped":
+        await one.shared.leave()
+    await Router("one" if how == "killed and back" else "two", full).start(NOW + 5_000)
+    found = {known.heat_pump: (known.state, known.seen) for known in await full.read(presence)}
+    assert found == {
+        "hp0001": (LinkState.UNKNOWN, NOW + 1_000),
+        "hp0002": (LinkState.UNKNOWN, NOW + 500),
+    }

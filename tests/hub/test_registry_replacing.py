@@ -184,6 +184,11 @@ async def test_successors_have_accounts_that_nobody_has_or_had(hub: Registry) ->
     assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-3@{domain}"
     await replaced(hub, f"hp1-3@{domain}")
     assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-4@{domain}"
+    await hub.run(add_code, Holder("hp1"), b"i", b"v", now=T, expires=T + 1e6)
+    await replaced(hub, f"hp1-4@{domain}")
+    await hub.run(add_certificate, Holder("hp1"), 255, b"der", now=T, ends=T + 1e6)
+    await replaced(hub, f"own@{domain}")
+    assert await hub.read(account_for_successor, "hp1", domain) == f"hp1-5@{domain}", "-3 and -4 were its own"
 
 
 # --- its settings --------------------------------------------------------------------------------------
@@ -237,7 +242,9 @@ async def test_a_restore_is_over_when_it_is_done_and_a_late_word_of_an_earlier_o
     record = await hub.read(settings_of, "hp1")
     assert (record.restoring, record.trouble) == (Restoring.WANTED, "no answer within 20 s")
     assert [one.outcome for one in record.settings] == [WRITTEN, ""]
+    assert await hub.read(settings_to_restore, "hp1") == {ROOM: "21"}, "the other one may be set anew by now"
     await hub.run(ask_restore, "hp1", now=T + 300)
+    assert await hub.read(settings_to_restore, "hp1") == {CURVE: "steep", ROOM: "21"}
     whole = {CURVE: "", ROOM: "x" * 1_000}
     await hub.run(settings_restored, "hp1", SettingsWritten(T + 100, whole, "", done=True), now=T + 301)
     assert (await hub.read(settings_of, "hp1")).restoring is Restoring.WANTED

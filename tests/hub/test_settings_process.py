@@ -19,7 +19,7 @@ from hub.registry.settings import WRITTEN, SettingsRecord, ask_restore, settings
 from hub.registry.settings_models import Restoring
 from hub.registry.usage import add_usage
 from hub.roster import LinkState, Right
-from iec61850_model.mms.pdu import Data
+from iec61850_model.mms.pdu import Data, VariableList, WriteRequest, WriteResponse
 
 CURVE, ROOM, DHW = "HP/HcFCSD1$SP$Crv", "HP/RmFSPT1$MX$SptVal$mxVal", "HP/DhwFSPT1$MX$SptVal$mxVal"
 SECOND = "box0002@boxes.example"
@@ -115,11 +115,51 @@ async def test_a_new_box_gets_what_the_former_one_had_and_one_refusal_stops_noth
     await world.at(grant, "ready")
     assert second.priorities["EvuFSCH1"] == 50, "slots are prepared in the new box too"
     told = [one for one in await world.audited() if one.startswith("ops: settings restored")]
-    assert len(told) == 1
-    assert "HP/HcFCSD1.Crv[SP]" in told[0] and LACKING in told[0] and refusal in told[0]
+    assert told == [
+        f"ops: settings restored {REFERENCES[CURVE]}",
+        f"ops: settings restored {REFERENCES[DHW]}: {refusal}; {REFERENCES[ROOM]}: {LACKING}",
+    ]
     await world.reached(lambda session: known(session)[REFERENCES[CURVE]] is not None)
     kept = {one.reference: one.kept for one in (await record(world)).settings}
     assert None not in kept.values()
+
+
+class Mumbling(ScheduledBox):
+    """Who writes ``mumbles`` gets an answer that makes no sense."""
+
+    mumbles: str = ""
+
+    def _serve(self, peer: str, service: object) -> object | None:
+        match service:
+            case WriteRequest(VariableList((name,))) if f"{name.domain}/{name.item}" == self.mumbles:
+                return WriteResponse((None, None))
+        return super()._serve(peer, service)
+
+
+@pytest.mark.parametrize("how", ["refused", "nonsense"])
+async def test_what_the_box_took_is_not_written_again_because_of_another_setting(
+    world: World, house: ScheduledBox, how: str
+) -> None:
+    """Neither when that is refused, nor when what it answers makes no sense."""
+    await world.start()
+    await world.reached(lambda session: len(known(session)) == 2)
+    world.boxes[SECOND] = second = Mumbling(settings={CURVE: curve(1), ROOM: number(20)})
+    oper = "HP/RmFSPT1$CO$SptVal$Oper"
+    if how == "refused":
+        second.denied.add(oper)
+    else:
+        second.mumbles = oper
+    await replaced(world, 2.0, restore=True)
+    assert world.process is not None
+    process = world.process
+    await until(lambda: process.snapshot().settings.done["not restored"] >= 3)
+    assert [what for _, what in second.done] == [CURVE]
+    second.denied.clear()
+    second.mumbles = ""
+    await world.reached(lambda session: settings_of(session, HP).restoring is Restoring.DONE)
+    assert [what for _, what in second.done] == [CURVE, ROOM]
+    told = [one for one in await world.audited() if one.startswith("ops: settings restored")]
+    assert told == [f"ops: settings restored {REFERENCES[one]}" for one in (CURVE, ROOM)]
 
 
 async def test_it_is_queued_while_the_box_is_away_and_done_though_the_process_was_killed(
