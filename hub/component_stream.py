@@ -190,7 +190,7 @@ class ComponentStream(asyncio.Protocol):
     def _hand_on(self, stanza: Stanza) -> None:
         try:
             self._take(stanza)
-        except Exception:
+        except Exception:  # a defect met by one stanza must not end the link of all
             log.exception("a stanza could not be handled")
 
     def _element(self, element: Element, text: str) -> None:

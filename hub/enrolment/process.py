@@ -119,7 +119,7 @@ class EnrolmentProcess:
         """Whatever happens, it is answered and its place is free again: there are only MAX_IN_HAND."""
         try:
             await self._decide(work)
-        except Exception:
+        except Exception:  # a place that is not freed is lost until a restart
             log.exception("a request for a certificate met a defect of the hub")
             self._send(self._desk.failed(work).xml)
 

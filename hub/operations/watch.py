@@ -121,7 +121,7 @@ class SteeringWatch:
         for part in _in_parts(news):
             with long_lived() if len(part.jobs) == TOLD_AT_ONCE else nullcontext():
                 self._tell(part)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # others have their turn between the parts
 
     async def _expire(self, now: float) -> None:
         """A part of what has ended in each round, however much ends at one instant: routers and commands wait

@@ -102,7 +102,7 @@ class Desk:
     async def _answer(self, incoming: Stanza, bare: str) -> None:
         try:
             self._send(await self._answer_to(incoming, bare))
-        except Exception:
+        except Exception:  # a defect must not leave an iq without its answer (RFC 6120, 8.2.3)
             log.exception("a stanza could not be answered")
             self._send(refused(incoming, Condition.INTERNAL_SERVER_ERROR))
 
@@ -138,7 +138,7 @@ class Desk:
         except (SQLAlchemyError, AuditError, SchemaError) as failed:
             log.error("a command failed", node=command.node, reason=str(getattr(failed, "orig", failed)))
             return Condition.INTERNAL_SERVER_ERROR
-        except Exception:
+        except Exception:  # a defect of one command ends its session, not operations
             log.exception("a command failed", node=command.node)
             return Condition.INTERNAL_SERVER_ERROR
 
